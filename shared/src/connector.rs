@@ -1,0 +1,335 @@
+//! What a connector writes: a [`Source`] with its [`Stream`]s and its [`Webhook`], all of them pure values in, values out.
+//!
+//! The clock, the network, storage and secrets belong to the drivers ([`crate::sync`], [`crate::receive`]).
+
+use std::fmt::Debug;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+use url::Url;
+
+use crate::config::{ConnectionSettings, SecretRef};
+use crate::error::{Error, Invalid, json_reason};
+use crate::facts::{Granularity, Pace, SourceFacts, StreamFacts};
+use crate::fields::Fields;
+use crate::page::{Next, Page, Response};
+use crate::receive::Delivery;
+use crate::request::Request;
+use crate::rows::Rows;
+use crate::schema::Timestamp;
+use crate::signature::Signature;
+
+/// A vendor's product that Tributary reads.
+pub trait Source: Send + Sync + 'static {
+    /// The settings of a connection beyond [`ConnectionSettings`]; doc comments become help texts.
+    type Settings: DeserializeOwned + schemars::JsonSchema;
+
+    /// Name, system, API version and what to set up.
+    fn facts(&self) -> &'static SourceFacts;
+
+    /// Turns the settings of one connection into what the drivers need; errors name the key to change.
+    fn connect(&self, common: &ConnectionSettings, own: Self::Settings) -> Result<Connector, Error>;
+}
+
+/// A configured source: where it answers, what it offers.
+pub struct Connector {
+    /// Base URL, credentials and pace.
+    pub api: Api,
+    /// Every stream of the source, in the order in which they are shown.
+    pub streams: Vec<Box<dyn AnyStream>>,
+    /// The receiver of the source's webhooks, if it has any.
+    pub webhook: Option<Box<dyn Webhook>>,
+}
+
+/// Where and how a source answers, as data.
+#[derive(Debug, Clone)]
+pub struct Api {
+    /// Requests are relative to this; credentials go to this origin only.
+    pub base: Url,
+    /// How requests are signed in.
+    pub auth: Auth,
+    /// The account's overall rate; streams may have their own.
+    pub pace: Option<Pace>,
+    /// Headers of every request.
+    pub headers: Vec<(&'static str, String)>,
+    /// Other hosts that may be asked without credentials, such as a download host.
+    pub other_hosts: Vec<&'static str>,
+    /// Headers that tell how much of the quota is left.
+    pub quota: Option<QuotaHeaders>,
+}
+
+/// How requests are signed in.
+#[derive(Debug, Clone)]
+pub enum Auth {
+    /// HTTP Basic.
+    Basic {
+        /// The user name, e.g. `a@b.example/token`.
+        user: String,
+        /// The password or API token.
+        password: SecretRef,
+    },
+    /// `Authorization: Bearer …`.
+    Bearer(SecretRef),
+    /// A secret in a header of the vendor's own.
+    Header {
+        /// The header's name.
+        name: &'static str,
+        /// Text before the secret, e.g. `Klaviyo-API-Key `.
+        prefix: &'static str,
+        /// The secret.
+        secret: SecretRef,
+    },
+    /// OAuth 2 with refresh tokens, rotating or not.
+    OAuth(OAuth),
+    /// No credentials: public endpoints.
+    None,
+}
+
+/// An OAuth 2 client with a refresh token that the operator obtained.
+#[derive(Debug, Clone)]
+pub struct OAuth {
+    /// Where tokens are refreshed.
+    pub token_url: Url,
+    /// The client's id.
+    pub client_id: String,
+    /// The client's secret.
+    pub client_secret: SecretRef,
+    /// The refresh token to begin with; later ones live in the token vault.
+    pub refresh_token: SecretRef,
+    /// How the token endpoint takes its parameters.
+    pub body: TokenBody,
+}
+
+/// Encodings of a token request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenBody {
+    /// `application/json`.
+    Json,
+    /// `application/x-www-form-urlencoded`, as RFC 6749 says.
+    Form,
+}
+
+/// Response headers that tell when the quota is used up.
+#[derive(Debug, Clone, Copy)]
+pub struct QuotaHeaders {
+    /// Requests left in the vendor's window.
+    pub remaining: &'static str,
+    /// Seconds until the window starts anew.
+    pub reset: &'static str,
+}
+
+/// The span of time that a run may read.
+#[derive(Debug, Clone, Copy)]
+pub struct Horizon {
+    /// The operator's `start`: nothing older is asked for.
+    pub start: Timestamp,
+    /// Now minus the stream's lag: nothing younger is settled.
+    pub until: Timestamp,
+}
+
+/// One collection of a source.
+pub trait Stream: Send + Sync + 'static {
+    /// How far this stream has been read; saved after each page.
+    type Cursor: Serialize + DeserializeOwned + Clone + PartialEq + Debug + Send + Sync;
+
+    /// Lag, lookback, order, deletes and the rest, with evidence.
+    fn facts(&self) -> &'static StreamFacts;
+
+    /// Where the first run starts.
+    fn begin(&self, horizon: &Horizon) -> Self::Cursor;
+
+    /// Where a later run starts, given the saved cursor: the place to step back by the lookback.
+    fn resume(&self, cursor: Self::Cursor, _horizon: &Horizon) -> Self::Cursor {
+        cursor
+    }
+
+    /// Where to start again when the source forgot this cursor.
+    fn restart(&self, _cursor: &Self::Cursor, horizon: &Horizon) -> Self::Cursor {
+        self.begin(horizon)
+    }
+
+    /// The request that continues at `cursor`.
+    fn request(&self, cursor: &Self::Cursor, horizon: &Horizon) -> Request;
+
+    /// The records of the response and where to read on.
+    fn page<'r>(
+        &self,
+        cursor: &Self::Cursor,
+        horizon: &Horizon,
+        response: &'r Response,
+    ) -> Result<Page<'r, Self::Cursor>, Error>;
+
+    /// The time of change up to which `cursor` has read, if it tells.
+    fn watermark(&self, _cursor: &Self::Cursor) -> Option<Timestamp> {
+        None
+    }
+
+    /// Maps one record onto the shared schema.
+    fn map(&self, record: Fields<'_>, rows: &mut Rows<'_>) -> Result<(), Invalid>;
+
+    /// The request that reads these records as they are now, where the source has one.
+    fn lookup(&self, _ids: &[String]) -> Option<Request> {
+        None
+    }
+
+    /// The records in the answer to [`Stream::lookup`].
+    fn looked_up<'r>(&self, _response: &'r Response) -> Result<Vec<&'r RawValue>, Error> {
+        Ok(Vec::new())
+    }
+}
+
+/// A [`Stream`] whose cursor is JSON: what the drivers hold. Every stream is one.
+pub trait AnyStream: Send + Sync {
+    /// See [`Stream::facts`].
+    fn facts(&self) -> &'static StreamFacts;
+    /// The cursor that this run starts at: the saved one, or the beginning.
+    fn start(&self, saved: Option<&RawValue>, horizon: &Horizon) -> Result<Box<RawValue>, Error>;
+    /// See [`Stream::restart`].
+    fn restart(&self, cursor: &RawValue, horizon: &Horizon) -> Result<Box<RawValue>, Error>;
+    /// See [`Stream::request`].
+    fn request(&self, cursor: &RawValue, horizon: &Horizon) -> Result<Request, Error>;
+    /// See [`Stream::page`].
+    fn page<'r>(
+        &self,
+        cursor: &RawValue,
+        horizon: &Horizon,
+        response: &'r Response,
+    ) -> Result<Page<'r, Box<RawValue>>, Error>;
+    /// See [`Stream::watermark`].
+    fn watermark(&self, cursor: &RawValue) -> Option<Timestamp>;
+    /// See [`Stream::map`].
+    fn map(&self, record: Fields<'_>, rows: &mut Rows<'_>) -> Result<(), Invalid>;
+    /// See [`Stream::lookup`].
+    fn lookup(&self, ids: &[String]) -> Option<Request>;
+    /// See [`Stream::looked_up`].
+    fn looked_up<'r>(&self, response: &'r Response) -> Result<Vec<&'r RawValue>, Error>;
+}
+
+fn read<C: DeserializeOwned>(cursor: &RawValue) -> Result<C, Error> {
+    serde_json::from_str(cursor.get()).map_err(|error| {
+        Error::Invariant(format!("the saved cursor is not one of this stream: {}", json_reason(&error)))
+    })
+}
+
+fn write<C: Serialize>(cursor: &C) -> Result<Box<RawValue>, Error> {
+    serde_json::value::to_raw_value(cursor)
+        .map_err(|error| Error::Invariant(format!("a cursor does not serialise: {}", json_reason(&error))))
+}
+
+impl<S: Stream> AnyStream for S {
+    fn facts(&self) -> &'static StreamFacts {
+        Stream::facts(self)
+    }
+
+    fn start(&self, saved: Option<&RawValue>, horizon: &Horizon) -> Result<Box<RawValue>, Error> {
+        match saved {
+            Some(cursor) => write(&self.resume(read(cursor)?, horizon)),
+            None => write(&self.begin(horizon)),
+        }
+    }
+
+    fn restart(&self, cursor: &RawValue, horizon: &Horizon) -> Result<Box<RawValue>, Error> {
+        write(&Stream::restart(self, &read(cursor)?, horizon))
+    }
+
+    fn request(&self, cursor: &RawValue, horizon: &Horizon) -> Result<Request, Error> {
+        Ok(Stream::request(self, &read(cursor)?, horizon))
+    }
+
+    fn page<'r>(
+        &self,
+        cursor: &RawValue,
+        horizon: &Horizon,
+        response: &'r Response,
+    ) -> Result<Page<'r, Box<RawValue>>, Error> {
+        let Page { records, next } = Stream::page(self, &read(cursor)?, horizon, response)?;
+        Ok(Page { records, next: Next::try_map(next, |cursor| write(&cursor))? })
+    }
+
+    fn watermark(&self, cursor: &RawValue) -> Option<Timestamp> {
+        Stream::watermark(self, &read(cursor).ok()?)
+    }
+
+    fn map(&self, record: Fields<'_>, rows: &mut Rows<'_>) -> Result<(), Invalid> {
+        Stream::map(self, record, rows)
+    }
+
+    fn lookup(&self, ids: &[String]) -> Option<Request> {
+        Stream::lookup(self, ids)
+    }
+
+    fn looked_up<'r>(&self, response: &'r Response) -> Result<Vec<&'r RawValue>, Error> {
+        Stream::looked_up(self, response)
+    }
+}
+
+/// The receiver of a source's webhooks.
+pub trait Webhook: Send + Sync + 'static {
+    /// How deliveries are signed and told apart.
+    fn facts(&self) -> &'static WebhookFacts;
+
+    /// The events in a verified delivery; a delivery that is not understood is quarantined whole.
+    fn events<'d>(&self, body: &'d [u8]) -> Result<Vec<Event<'d>>, Invalid>;
+
+    /// Maps one event onto the shared schema, from what the delivery says alone.
+    fn map(&self, event: Fields<'_>, rows: &mut Rows<'_>) -> Result<(), Invalid>;
+
+    /// The answer to the source's proof-of-ownership request, if this is one.
+    fn challenge(&self, _delivery: &Delivery) -> Option<Reply> {
+        None
+    }
+}
+
+/// What holds for every delivery of a source.
+#[derive(Debug)]
+pub struct WebhookFacts {
+    /// How deliveries are signed.
+    pub signature: Signature,
+    /// Where the id is that a repeated delivery repeats.
+    pub delivery_id: DeliveryId,
+    /// The resolution of change times in events.
+    pub granularity: Granularity,
+    /// Headers worth keeping beside the raw bytes; never credentials or signatures.
+    pub keep_headers: &'static [&'static str],
+    /// How long the source repeats a delivery that was not acknowledged; ids are remembered longer than that.
+    pub retries_for: std::time::Duration,
+}
+
+/// Where a delivery's own id is.
+#[derive(Debug, Clone, Copy)]
+pub enum DeliveryId {
+    /// A top-level field of the JSON body; when the body has none, this header.
+    FieldOrHeader(&'static str, &'static str),
+    /// A header.
+    Header(&'static str),
+}
+
+/// One event of a delivery.
+#[derive(Debug)]
+pub struct Event<'d> {
+    /// The event in the vendor's words.
+    pub record: &'d RawValue,
+    /// The record to read again, because the event does not carry it whole.
+    pub refetch: Option<Refetch>,
+}
+
+/// A record to read again after an event about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refetch {
+    /// The stream that maps the record.
+    pub stream: &'static str,
+    /// The record's id.
+    pub id: String,
+    /// True when the event alone says too little to land anything: the delivery then fails if the source does not answer.
+    pub required: bool,
+}
+
+/// A reply to a challenge.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// The reply's content type.
+    pub content_type: &'static str,
+    /// The reply's body, at most 1 KiB.
+    pub body: String,
+}

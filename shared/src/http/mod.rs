@@ -1,0 +1,277 @@
+//! Sends connectors' requests: signs in, keeps the pace, repeats what is worth repeating, and talks to nobody else.
+
+mod auth;
+mod guard;
+mod pace;
+mod retry;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use bytes::{Bytes, BytesMut};
+use tracing::{debug, warn};
+use url::Url;
+
+pub use auth::{StoredTokens, TokenRegister, TokenVault, Tokens};
+pub use retry::Patience;
+
+use crate::budget::Budget;
+use crate::clock;
+use crate::config::{Connection, PaceSetting, is_loopback};
+use crate::connector::Api;
+use crate::error::Error;
+use crate::facts::StreamFacts;
+use crate::page::Response;
+use crate::request::{Method, Request};
+use crate::secrets::Secrets;
+use auth::SignIn;
+use pace::Pacer;
+
+/// The largest answer that is read: far above any page that the sources document.
+const MAX_BODY: usize = 128 * 1024 * 1024;
+
+/// The HTTP client of one connection.
+pub struct Client {
+    api: Api,
+    sign_in: SignIn,
+    http: reqwest::Client,
+    account: Pacer,
+    quotas: HashMap<&'static str, Pacer>,
+    patience: Patience,
+}
+
+/// What a single attempt came to, when it was no success.
+enum Fault {
+    /// Ask again, after the time that the source named if it did.
+    Transient { error: Error, wait: Option<Duration> },
+    /// 401: perhaps the access token ran out.
+    SignedOut { error: Error },
+    /// Asking again changes nothing.
+    Final(Error),
+}
+
+impl Client {
+    /// A client for `connection`; builds the TLS stack once, so keep it.
+    pub fn new(
+        connection: &Connection,
+        secrets: Secrets,
+        tokens: Arc<dyn TokenVault>,
+        register: Arc<dyn TokenRegister>,
+        patience: Patience,
+    ) -> Result<Self, Error> {
+        let api = connection.connector.api.clone();
+        let mut builder = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(Duration::from_secs(10))
+            .read_timeout(Duration::from_secs(45))
+            .user_agent(concat!("tributary/", env!("CARGO_PKG_VERSION")))
+            .tcp_nodelay(true);
+        if !is_loopback(&api.base) {
+            builder = builder.https_only(true).dns_resolver(guard::PublicOnly);
+        }
+        let http = builder
+            .build()
+            .map_err(|error| Error::Config(format!("the HTTP client cannot start: {}", error.without_url())))?;
+        let (account, quotas) = match connection.common.pace {
+            Some(PaceSetting::Unlimited) => (None, HashMap::new()),
+            Some(PaceSetting::Limited(pace)) => (Some(pace), HashMap::new()),
+            None => {
+                let quotas = connection.connector.streams.iter().filter_map(|stream| stream.facts().quota);
+                (api.pace, quotas.map(|quota| (quota.value.name, Pacer::new(Some(quota.value.pace)))).collect())
+            }
+        };
+        let sign_in = SignIn::new(&connection.name, api.auth.clone(), secrets, tokens, register, http.clone());
+        Ok(Self { sign_in, http, account: Pacer::new(account), quotas, patience, api })
+    }
+
+    /// Sends `request` until it is answered with success, is refused for good, or the budget or patience ends.
+    ///
+    /// A wait that does not fit the budget comes back as [`Error::RateLimited`] with that wait, for the stream to pause.
+    pub async fn send(&self, request: &Request, stream: &StreamFacts, budget: Budget) -> Result<Response, Error> {
+        let url = self.url(request)?;
+        let mut waits = self.patience.waits();
+        let mut renewed = false;
+        loop {
+            self.keep_pace(stream, budget).await?;
+            let token = self.sign_in.token().await?;
+            let (error, wait) = match self.attempt(request, &url, token.as_ref()).await {
+                Ok(response) => return Ok(response),
+                Err(Fault::Final(error)) => return Err(error),
+                Err(Fault::SignedOut { error }) => {
+                    let Some(token) = token.filter(|_| !renewed) else { return Err(error) };
+                    self.sign_in.renew(&token).await?;
+                    renewed = true;
+                    continue;
+                }
+                Err(Fault::Transient { error, wait }) => (error, wait),
+            };
+            let Some(own_wait) = waits.next() else { return Err(error) };
+            let wait = wait.map_or(own_wait, |asked| asked.max(Duration::from_millis(50)));
+            self.check_wait(wait, budget)?;
+            warn!(stream = stream.name, request = request.name(), kind = error.kind(), wait_ms = wait.as_millis(), "asking again");
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    /// Sends `request` once, without waiting for anything: for the follow-up of a webhook whose sender is waiting.
+    pub async fn send_now(&self, request: &Request, stream: &StreamFacts, within: Duration) -> Result<Response, Error> {
+        let url = self.url(request)?;
+        for pacer in [Some(&self.account), self.quota(stream)].into_iter().flatten() {
+            pacer.permit().await.map_err(|wait| Error::RateLimited { retry_after: Some(wait) })?;
+        }
+        let once = async {
+            let token = self.sign_in.token().await?;
+            match self.attempt(request, &url, token.as_ref()).await {
+                Ok(response) => Ok(response),
+                Err(Fault::Final(error) | Fault::Transient { error, .. } | Fault::SignedOut { error }) => Err(error),
+            }
+        };
+        tokio::time::timeout(within, once)
+            .await
+            .unwrap_or_else(|_| Err(Error::Unavailable(format!("{} took longer than {} s", request.name(), within.as_secs()))))
+    }
+
+    fn quota(&self, stream: &StreamFacts) -> Option<&Pacer> {
+        self.quotas.get(stream.quota?.value.name)
+    }
+
+    fn check_wait(&self, wait: Duration, budget: Budget) -> Result<(), Error> {
+        let fits = match budget.remaining() {
+            Some(_) => budget.allows(wait),
+            None => wait <= self.patience.longest_requested_wait,
+        };
+        if fits { Ok(()) } else { Err(Error::RateLimited { retry_after: Some(wait) }) }
+    }
+
+    async fn keep_pace(&self, stream: &StreamFacts, budget: Budget) -> Result<(), Error> {
+        for pacer in [Some(&self.account), self.quota(stream)].into_iter().flatten() {
+            while let Err(wait) = pacer.permit().await {
+                self.check_wait(wait, budget)?;
+                tokio::time::sleep(wait).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// The request's URL, if it is one of the source's own.
+    fn url(&self, request: &Request) -> Result<Url, Error> {
+        let base = &self.api.base;
+        let foreign = |host: &str| {
+            Error::Rejected { request: format!("{} to {host}, which is not a host of this source", request.name()), status: 0 }
+        };
+        let mut url = if request.target.starts_with('/') {
+            let mut url = base.clone();
+            let (path, query) = request.target.split_once('?').map_or((request.target.as_str(), None), |(p, q)| (p, Some(q)));
+            url.set_path(&format!("{}{path}", base.path().trim_end_matches('/')));
+            url.set_query(query);
+            url
+        } else {
+            Url::parse(&request.target).map_err(|_| foreign("a malformed address"))?
+        };
+        let own = url.origin() == base.origin();
+        let other = url.scheme() == "https" && url.host_str().is_some_and(|host| self.api.other_hosts.contains(&host));
+        if !own && (!other || request.with_credentials) {
+            return Err(foreign(url.host_str().unwrap_or("nowhere")));
+        }
+        if !request.query.is_empty() {
+            url.query_pairs_mut().extend_pairs(&request.query);
+        }
+        Ok(url)
+    }
+
+    async fn attempt(&self, request: &Request, url: &Url, token: Option<&Tokens>) -> Result<Response, Fault> {
+        let method = match request.method {
+            Method::Get => reqwest::Method::GET,
+            Method::Post => reqwest::Method::POST,
+        };
+        let mut call = self.http.request(method, url.clone()).header(http::header::ACCEPT, "application/json");
+        for (name, value) in self.api.headers.iter().chain(&request.headers) {
+            call = call.header(*name, value);
+        }
+        if request.with_credentials {
+            call = self.sign_in.sign(call, token).await.map_err(Fault::Final)?;
+        }
+        if let Some(body) = &request.body {
+            call = call.header(http::header::CONTENT_TYPE, "application/json").body(body.to_string());
+        }
+        let started = Instant::now();
+        let transport = |error: reqwest::Error| Fault::Transient {
+            error: Error::Unavailable(format!("{}: {}", request.name(), describe(error))),
+            wait: None,
+        };
+        let answer = call.send().await.map_err(transport)?;
+        let status = answer.status().as_u16();
+        let headers = answer.headers().clone();
+        self.heed_quota(&headers).await;
+        if !(200..300).contains(&status) {
+            debug!(request = request.name(), status, ms = started.elapsed().as_millis(), "refused");
+            return Err(refusal(request, status, &headers));
+        }
+        let body = read_body(answer).await.map_err(|error| match error {
+            ReadError::Transport(error) => transport(error),
+            ReadError::TooLarge => {
+                Fault::Final(Error::Decode(format!("{} answers with more than {MAX_BODY} bytes", request.name())))
+            }
+        })?;
+        debug!(request = request.name(), status, bytes = body.len(), ms = started.elapsed().as_millis(), "answered");
+        Ok(Response { status, headers, body, received_at: clock::now() })
+    }
+
+    /// Stops asking when the vendor's headers say that nothing is left of the quota.
+    async fn heed_quota(&self, headers: &http::HeaderMap) {
+        let Some(quota) = self.api.quota else { return };
+        let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<u64>().ok();
+        if let (Some(0), Some(reset)) = (number(quota.remaining), number(quota.reset)) {
+            self.account.block(Duration::from_secs(reset)).await;
+        }
+    }
+}
+
+fn refusal(request: &Request, status: u16, headers: &http::HeaderMap) -> Fault {
+    let name = request.name();
+    match status {
+        401 => Fault::SignedOut { error: Error::Unauthorized { what: format!("the source answered 401 to {name}"), status } },
+        403 => Fault::Final(Error::Unauthorized { what: format!("the source answered 403 to {name}"), status }),
+        status if retry::is_transient(status) => {
+            let wait = retry::retry_after(headers, SystemTime::now());
+            let error = if status == 429 {
+                Error::RateLimited { retry_after: wait }
+            } else {
+                Error::Unavailable(format!("{name} was answered with status {status}"))
+            };
+            Fault::Transient { error, wait }
+        }
+        _ => Fault::Final(Error::Rejected { request: name, status }),
+    }
+}
+
+enum ReadError {
+    Transport(reqwest::Error),
+    TooLarge,
+}
+
+async fn read_body(mut answer: reqwest::Response) -> Result<Bytes, ReadError> {
+    let expected = answer.content_length().and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
+    if expected > MAX_BODY {
+        return Err(ReadError::TooLarge);
+    }
+    let mut body = BytesMut::with_capacity(expected);
+    while let Some(chunk) = answer.chunk().await.map_err(ReadError::Transport)? {
+        if body.len() + chunk.len() > MAX_BODY {
+            return Err(ReadError::TooLarge);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body.freeze())
+}
+
+/// A transport error without the URL, whose query may hold tokens, and with its innermost cause.
+fn describe(error: reqwest::Error) -> String {
+    let error = error.without_url();
+    let mut innermost: &dyn std::error::Error = &error;
+    while let Some(cause) = innermost.source() {
+        innermost = cause;
+    }
+    format!("{error} ({innermost})")
+}

@@ -1,0 +1,74 @@
+//! What a source answers: a response, the records in it, and where to read on.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::HeaderMap;
+use serde::de::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::error::{Error, json_reason};
+use crate::schema::Timestamp;
+
+/// One successful answer of a source.
+#[derive(Debug, Clone)]
+pub struct Response {
+    /// 2xx.
+    pub status: u16,
+    /// Headers as sent.
+    pub headers: HeaderMap,
+    /// The body, decompressed.
+    pub body: Bytes,
+    /// When the last byte arrived; the only clock that a connector sees.
+    pub received_at: Timestamp,
+}
+
+impl Response {
+    /// Reads the body as JSON into borrowed types; the error names the place, never the value.
+    pub fn json<'a, T: Deserialize<'a>>(&'a self) -> Result<T, Error> {
+        serde_json::from_slice(&self.body).map_err(|error| Error::Decode(json_reason(&error)))
+    }
+
+    /// A header as text, if present and readable.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+}
+
+/// The records of one response and what to ask next.
+#[derive(Debug)]
+pub struct Page<'a, C> {
+    /// Records in the vendor's words, borrowed from the response.
+    pub records: Vec<&'a RawValue>,
+    /// Where to read on.
+    pub next: Next<C>,
+}
+
+/// Where to read on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Next<C> {
+    /// Ask again now.
+    More(C),
+    /// Ask again, not before this long: an export job that is not ready yet.
+    Later(C, Duration),
+    /// Caught up; start here next time.
+    Done(C),
+}
+
+impl<C> Next<C> {
+    /// The cursor, whatever comes next.
+    pub fn cursor(&self) -> &C {
+        match self {
+            Self::More(cursor) | Self::Later(cursor, _) | Self::Done(cursor) => cursor,
+        }
+    }
+
+    /// The same step with another cursor type.
+    pub fn try_map<D, E>(self, change: impl FnOnce(C) -> Result<D, E>) -> Result<Next<D>, E> {
+        Ok(match self {
+            Self::More(cursor) => Next::More(change(cursor)?),
+            Self::Later(cursor, wait) => Next::Later(change(cursor)?, wait),
+            Self::Done(cursor) => Next::Done(change(cursor)?),
+        })
+    }
+}

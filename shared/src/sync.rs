@@ -1,0 +1,343 @@
+//! Reads a stream until it is caught up: ask → land → save the cursor, page by page.
+//!
+//! The cursor is saved last, over the one that was read, under the lease's epoch. So a crash, a time-out and the end of
+//! a sync are one case: the next run starts at the saved cursor.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::value::RawValue;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use tracing::{error, info, warn};
+use uuid::Uuid;
+
+use crate::budget::Budget;
+use crate::clock;
+use crate::config::Connection;
+use crate::connector::{AnyStream, Horizon};
+use crate::crash::{Point, point};
+use crate::error::Error;
+use crate::http::Client;
+use crate::landing::{Landing, Place, attempt};
+use crate::ledger::{Ledger, Outcome, Run};
+use crate::page::{Next, Response};
+use crate::request::Request;
+use crate::rows::{MapContext, Origin};
+use crate::schema::{Sha256, Timestamp};
+use crate::state::{Held, State};
+
+/// A lease outlives the longest wait that a source may ask for, and the invocation that took it.
+const LEASE: Duration = Duration::from_mins(30);
+/// An answer that cannot be read is asked for this often before the stream fails.
+const UNREADABLE: u32 = 3;
+
+/// What a run tells while it works.
+#[derive(Debug)]
+pub enum Progress<'a> {
+    /// The stream starts.
+    Started,
+    /// A page landed; the count so far.
+    Page(&'a Ledger, Option<Timestamp>),
+    /// The stream waits this long because the source asked for it.
+    Waiting(Duration),
+    /// The stream is done.
+    Finished(&'a Run),
+}
+
+/// Somebody who watches: a progress bar, or nobody.
+pub trait Observer: Send + Sync {
+    /// Called from within the run; must not block.
+    fn on(&self, connection: &str, stream: &str, progress: Progress<'_>);
+}
+
+/// Nobody watches.
+pub struct Unobserved;
+
+impl Observer for Unobserved {
+    fn on(&self, _: &str, _: &str, _: Progress<'_>) {}
+}
+
+/// What every stream of a run shares.
+pub(crate) struct Puller<'a> {
+    pub(crate) state: &'a State,
+    pub(crate) landing: &'a Landing,
+    pub(crate) connection: &'a Connection,
+    pub(crate) client: Arc<Client>,
+    pub(crate) budget: Budget,
+    pub(crate) observer: &'a dyn Observer,
+}
+
+/// How a stream's loop ended, when nothing went wrong.
+struct End {
+    outcome: Outcome,
+    not_before: Option<Timestamp>,
+    note: Option<String>,
+}
+
+impl End {
+    fn caught_up() -> Self {
+        Self { outcome: Outcome::CaughtUp, not_before: None, note: None }
+    }
+
+    fn paused(note: impl Into<String>) -> Self {
+        Self { outcome: Outcome::Paused, not_before: None, note: Some(note.into()) }
+    }
+}
+
+/// What a run has read so far.
+#[derive(Default)]
+struct Reading {
+    ledger: Ledger,
+    watermark: Option<Timestamp>,
+    slowest: Duration,
+}
+
+impl Puller<'_> {
+    /// Runs one stream to its end; whatever goes wrong is in the run, and touches no other stream.
+    pub(crate) async fn run(&self, stream: &dyn AnyStream) -> Run {
+        let facts = stream.facts();
+        let (connection, name) = (self.connection.name.as_str(), facts.name);
+        let (started_at, started) = (clock::now(), Instant::now());
+        self.observer.on(connection, name, Progress::Started);
+        let mut reading = Reading::default();
+        let mut held = None;
+        let end = match self.state.lease(connection, name, &Uuid::new_v4().to_string(), self.lease_until()).await {
+            Ok(None) => Ok(End::paused("another run is reading this stream")),
+            Ok(Some(mut lease)) => {
+                point(Point::AfterLease);
+                let end = self.read(stream, &mut lease, &mut reading).await;
+                held = Some(lease);
+                end
+            }
+            Err(error) => Err(error),
+        };
+        let end = self.judge(end, stream);
+        let mut run = Run {
+            connection: connection.to_owned(),
+            stream: name.to_owned(),
+            outcome: Outcome::Failed,
+            ledger: reading.ledger,
+            seconds: 0.0,
+            started_at,
+            watermark: reading.watermark,
+            error: None,
+            note: None,
+        };
+        let mut not_before = None;
+        match end {
+            Ok(end) => (run.outcome, run.note, not_before) = (end.outcome, end.note, end.not_before),
+            Err(failure) => {
+                error!(connection, stream = name, kind = failure.kind(), error = failure.chain(), "stream failed");
+                run.error = Some(failure.chain());
+            }
+        }
+        run.seconds = started.elapsed().as_secs_f64();
+        if let Some(held) = &held
+            && let Err(failure) = self.state.finish(held, &run, not_before).await
+        {
+            error!(connection, stream = name, error = failure.chain(), "the ledger of the run was not stored");
+            run.outcome = Outcome::Failed;
+            run.error.get_or_insert_with(|| failure.chain());
+        }
+        let Ledger { pages, fetched, landed, unchanged, quarantined, filtered, missed_by_webhook, drifted } = run.ledger;
+        info!(
+            connection, stream = name, outcome = ?run.outcome, pages, fetched, landed, unchanged, quarantined, filtered,
+            missed_by_webhook, drifted, seconds = run.seconds, "finished {connection}/{name}"
+        );
+        self.observer.on(connection, name, Progress::Finished(&run));
+        run
+    }
+
+    /// Turns errors that only ask for patience into pauses.
+    fn judge(&self, end: Result<End, Error>, stream: &dyn AnyStream) -> Result<End, Error> {
+        let facts = stream.facts();
+        match end {
+            Err(Error::LeaseLost) => {
+                warn!(connection = self.connection.name, stream = facts.name, "another run took over");
+                Ok(End::paused("another run took this stream over"))
+            }
+            Err(Error::RateLimited { retry_after: Some(wait) }) => Ok(End {
+                outcome: Outcome::Paused,
+                not_before: Some(clock::after(clock::now(), wait)),
+                note: Some(format!("the source asks to wait {} s", wait.as_secs())),
+            }),
+            Err(Error::Unauthorized { status: 403, .. } | Error::Rejected { status: 404, .. }) if facts.optional.is_some() => {
+                let why = facts.optional.unwrap_or_default();
+                Ok(End { note: Some(format!("not offered by this account: {why}")), ..End::caught_up() })
+            }
+            other => other,
+        }
+    }
+
+    fn lease_until(&self) -> Timestamp {
+        let time = self.budget.remaining().map_or(LEASE, |left| LEASE.min(left + Duration::from_secs(10)));
+        clock::after(clock::now(), time)
+    }
+
+    /// Whether another page might not end in time: less is left than three of the slowest so far would take.
+    fn out_of_time(&self, slowest: Duration) -> bool {
+        self.budget.remaining().is_some_and(|left| left < slowest * 3)
+    }
+
+    async fn read(&self, stream: &dyn AnyStream, held: &mut Held, reading: &mut Reading) -> Result<End, Error> {
+        let facts = stream.facts();
+        let horizon = Horizon {
+            start: self.connection.common.start.unwrap_or(Timestamp::UNIX_EPOCH),
+            until: clock::before(clock::now(), facts.lag.value),
+        };
+        if let Some(at) = held.not_before {
+            let wait = Duration::from_micros(u64::try_from(at.as_micros() - clock::now().as_micros()).unwrap_or(0));
+            if !self.budget.allows(wait) || (self.budget.remaining().is_none() && wait > LEASE / 2) {
+                return Ok(End { not_before: Some(at), ..End::paused(format!("the source asks not to be called before {at}")) });
+            }
+            if !wait.is_zero() {
+                self.observer.on(&self.connection.name, facts.name, Progress::Waiting(wait));
+                tokio::time::sleep(wait).await;
+            }
+        }
+        let catching_up = held.cursor().is_some();
+        let mut cursor = stream.start(held.cursor(), &horizon)?;
+        let mut guard = LoopGuard::default();
+        let mut prefetched: Option<Prefetch> = None;
+        let mut restarted = false;
+        let mut unreadable = 0;
+        loop {
+            let page_started = Instant::now();
+            let answer = match prefetched.take() {
+                Some(fetch) => fetch.join().await,
+                None => self.client.send(&stream.request(&cursor, &horizon)?, facts, self.budget).await,
+            };
+            let response = match answer {
+                Err(Error::Rejected { status, .. } | Error::Unauthorized { status, .. })
+                    if facts.expired_cursor.contains(&status) && !restarted && held.cursor().is_some() =>
+                {
+                    warn!(connection = self.connection.name, stream = facts.name, status, "the source forgot the cursor; reading its window again");
+                    cursor = stream.restart(&cursor, &horizon)?;
+                    restarted = true;
+                    continue;
+                }
+                other => other?,
+            };
+            let request = stream.request(&cursor, &horizon)?;
+            let place = self.place(facts.name);
+            // With its cursor, the page can be mapped again on its own.
+            let notes = [
+                ("request", request.name()),
+                ("status", response.status.to_string()),
+                ("cursor", STANDARD.encode(cursor.get())),
+            ];
+            let raw_key = self.landing.raw(place, &response.body, response.received_at, &notes).await?;
+            let page = match stream.page(&cursor, &horizon, &response) {
+                Err(Error::Decode(why)) if unreadable + 1 < UNREADABLE => {
+                    unreadable += 1;
+                    warn!(connection = self.connection.name, stream = facts.name, why, "asking again for an unreadable page");
+                    tokio::time::sleep(Duration::from_millis(250) * unreadable).await;
+                    continue;
+                }
+                other => other?,
+            };
+            unreadable = 0;
+            guard.check(&cursor, &page.next, &raw_key, page.records.len())?;
+            if let Next::More(next) = &page.next
+                && !self.out_of_time(reading.slowest)
+            {
+                let request = stream.request(next, &horizon)?;
+                prefetched = Some(Prefetch::start(&self.client, request, facts, self.budget));
+            }
+            let context = MapContext {
+                source: self.connection.source.name,
+                connection: &self.connection.name,
+                region: self.connection.common.region.as_deref(),
+                granularity_micros: facts.granularity.value.micros(),
+                origin: Origin::Page,
+            };
+            let attempts = page.records.iter().map(|record| {
+                attempt(record, &context, |fields, rows| stream.map(fields, rows))
+            });
+            let expected = catching_up && facts.pushed && !self.connection.common.webhook_secrets.is_empty();
+            let common = &self.connection.common;
+            let mut landed =
+                self.landing.land(place, &raw_key, response.received_at, common.customers, expected, attempts).await?;
+            landed.pages = 1;
+            let next = page.next.cursor();
+            let watermark = stream.watermark(next).map(|at| at.min(horizon.until));
+            self.state.save(held, next, watermark, self.lease_until()).await?;
+            point(Point::AfterCursor);
+            reading.ledger.add(&landed);
+            reading.watermark = watermark;
+            reading.slowest = reading.slowest.max(page_started.elapsed());
+            self.observer.on(&self.connection.name, facts.name, Progress::Page(&reading.ledger, watermark));
+            cursor = next.to_owned();
+            match page.next {
+                Next::Done(_) => return Ok(End::caught_up()),
+                _ if self.out_of_time(reading.slowest) => return Ok(End::paused("out of time; the next run goes on from here")),
+                Next::More(_) => {}
+                Next::Later(_, wait) if self.budget.allows(wait) => {
+                    self.observer.on(&self.connection.name, facts.name, Progress::Waiting(wait));
+                    tokio::time::sleep(wait).await;
+                }
+                Next::Later(_, wait) => {
+                    let at = clock::after(clock::now(), wait);
+                    return Ok(End { not_before: Some(at), ..End::paused("the source is still preparing the answer") });
+                }
+            }
+        }
+    }
+
+    fn place(&self, stream: &'static str) -> Place<'_> {
+        Place { source: self.connection.source.name, connection: &self.connection.name, stream }
+    }
+}
+
+/// The next page, on its way while this one lands.
+struct Prefetch(JoinHandle<Result<Response, Error>>);
+
+impl Prefetch {
+    fn start(client: &Arc<Client>, request: Request, facts: &'static crate::facts::StreamFacts, budget: Budget) -> Self {
+        let client = Arc::clone(client);
+        Self(tokio::spawn(async move { client.send(&request, facts, budget).await }))
+    }
+
+    async fn join(mut self) -> Result<Response, Error> {
+        (&mut self.0).await.unwrap_or_else(|error| Err(Error::Invariant(format!("fetching a page stopped: {error}"))))
+    }
+}
+
+impl Drop for Prefetch {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Notices a stream that does not move.
+#[derive(Default)]
+struct LoopGuard {
+    cursors: HashSet<Sha256>,
+    last_page: Option<String>,
+}
+
+impl LoopGuard {
+    fn check(
+        &mut self,
+        cursor: &RawValue,
+        next: &Next<Box<RawValue>>,
+        raw_key: &str,
+        records: usize,
+    ) -> Result<(), Error> {
+        let Next::More(next) = next else { return Ok(()) };
+        self.cursors.insert(Sha256::of(cursor.get().as_bytes()));
+        if self.cursors.contains(&Sha256::of(next.get().as_bytes())) {
+            return Err(Error::Stuck("the source sends us back to a cursor that was read already".to_owned()));
+        }
+        // The raw key names the digest of the body.
+        if records > 0 && self.last_page.as_deref() == Some(raw_key) {
+            return Err(Error::Stuck("the source sent the same page twice".to_owned()));
+        }
+        self.last_page = Some(raw_key.to_owned());
+        Ok(())
+    }
+}

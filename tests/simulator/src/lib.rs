@@ -1,0 +1,111 @@
+//! A small invented company and the vendors' systems it uses, served on loopback; it knows the truth.
+//!
+//! Start a [`Simulator`], point a connector at [`Zendesk::base_url`](zendesk::Zendesk::base_url),
+//! inject [`Fault`]s, and compare what landed with [`Zendesk::truth`](zendesk::Zendesk::truth).
+//! Everything follows from [`Settings::seed`]. The crate shares no code with the product.
+
+mod clock;
+mod faults;
+mod server;
+mod world;
+pub mod zendesk;
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use rand::SeedableRng;
+
+pub use clock::Clock;
+pub use faults::{Fault, Faults, Injected, Injection, RetryAfter};
+pub use server::{AuthKind, SeenRequest};
+pub use world::{Company, Household, Order, Organization, Person, PizzaHousehold, Store};
+pub use zendesk::Zendesk;
+
+use server::{Answer, Call, Face, Server};
+
+/// The generator behind every random choice.
+pub(crate) type Dice = rand_chacha::ChaCha8Rng;
+
+/// What to simulate.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The same seed, sizes and end give the same world.
+    pub seed: u64,
+    /// How many people the company knows.
+    pub people: usize,
+    /// How many days of history there are.
+    pub days: u32,
+    /// When the history ends; now, unless said otherwise.
+    pub until: Option<Timestamp>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { seed: 7, people: 120, days: 270, until: None }
+    }
+}
+
+/// The running simulation; its servers stop when it is dropped.
+pub struct Simulator {
+    clock: Clock,
+    company: Arc<Company>,
+    zendesk: Zendesk,
+    elsewhere: Server,
+}
+
+impl Simulator {
+    /// Invents the company and its history, and serves them from the current tokio runtime.
+    pub async fn start(settings: Settings) -> std::io::Result<Self> {
+        let clock = Clock::default();
+        let until = settings.until.unwrap_or_else(|| clock.now());
+        let company = Arc::new(Company::invent(&settings, until));
+        let elsewhere = Server::start(Elsewhere, Faults::default(), clock.clone()).await?;
+        let zendesk = Zendesk::start(
+            &settings,
+            until,
+            &company,
+            clock.clone(),
+            Faults::redirecting_to(format!("http://localhost:{}/", elsewhere.port())),
+        )
+        .await?;
+        Ok(Self { clock, company, zendesk, elsewhere })
+    }
+
+    /// The people and households behind every vendor's records.
+    pub fn company(&self) -> &Company {
+        &self.company
+    }
+
+    /// The clock every face reads.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// The helpdesk.
+    pub fn zendesk(&self) -> &Zendesk {
+        &self.zendesk
+    }
+
+    /// What reached the foreign host that [`Fault::RedirectElsewhere`] points to.
+    ///
+    /// A credential must never be among it: look at [`SeenRequest::auth`].
+    pub fn elsewhere(&self) -> Vec<SeenRequest> {
+        self.elsewhere.requests()
+    }
+}
+
+/// A host that belongs to nobody we trust.
+struct Elsewhere;
+
+impl Face for Elsewhere {
+    fn answer(&self, _: &Call) -> Answer {
+        Answer::json(200, "{}")
+    }
+}
+
+/// Independent dice for one part of the world, so that parts do not shift each other.
+pub(crate) fn dice(seed: u64, part: u64) -> Dice {
+    let mut dice = Dice::seed_from_u64(seed);
+    dice.set_stream(part);
+    dice
+}
