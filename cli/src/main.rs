@@ -1,2 +1,5 @@
-//! x
-fn main(){}
+//! The `tributary` command.
+
+fn main() -> std::process::ExitCode {
+    tributary::main()
+}

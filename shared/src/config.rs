@@ -101,17 +101,22 @@ const fn one_mebibyte() -> usize {
 pub const WEBHOOK_HARD_CAP: usize = 6 * 1024 * 1024;
 
 fn parse_duration(text: &str) -> Result<Duration, String> {
-    let span: jiff::SignedDuration =
-        text.parse().map_err(|_| format!("{text:?} is not a duration; write for example \"30s\", \"5m\" or \"1h\""))?;
+    let span: jiff::SignedDuration = text.parse().map_err(|_| {
+        format!("{text:?} is not a duration; write for example \"30s\", \"5m\" or \"1h\"")
+    })?;
     Duration::try_from(span).map_err(|_| format!("{text:?} is negative"))
 }
 
-fn optional_duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+fn optional_duration<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Duration>, D::Error> {
     let text = String::deserialize(deserializer)?;
     parse_duration(&text).map(Some).map_err(serde::de::Error::custom)
 }
 
-fn day_or_instant<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
+fn day_or_instant<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Timestamp>, D::Error> {
     let value = toml::Value::deserialize(deserializer)?;
     let text = match &value {
         toml::Value::String(text) => text.clone(),
@@ -119,12 +124,16 @@ fn day_or_instant<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T
         _ => return Err(serde::de::Error::custom("write a day such as \"2025-01-01\"")),
     };
     let instant = match text.parse::<jiff::civil::Date>() {
-        Ok(day) if !text.contains('T') => Timestamp::parse_rfc3339(&format!("{day}T00:00:00Z")).ok(),
+        Ok(day) if !text.contains('T') => {
+            Timestamp::parse_rfc3339(&format!("{day}T00:00:00Z")).ok()
+        }
         _ => Timestamp::parse_rfc3339(&text).ok(),
     };
-    instant
-        .map(Some)
-        .ok_or_else(|| serde::de::Error::custom(format!("{text:?} is neither a day such as \"2025-01-01\" nor an RFC 3339 instant")))
+    instant.map(Some).ok_or_else(|| {
+        serde::de::Error::custom(format!(
+            "{text:?} is neither a day such as \"2025-01-01\" nor an RFC 3339 instant"
+        ))
+    })
 }
 
 impl<'de> Deserialize<'de> for PaceSetting {
@@ -141,7 +150,8 @@ impl<'de> Deserialize<'de> for PaceSetting {
             Word(String),
             Rate(Rate),
         }
-        let wrong = || serde::de::Error::custom("pace is \"unlimited\" or { requests = 30, per = \"1m\" }");
+        let wrong =
+            || serde::de::Error::custom("pace is \"unlimited\" or { requests = 30, per = \"1m\" }");
         match Shape::deserialize(deserializer).map_err(|_| wrong())? {
             Shape::Word(word) if word == "unlimited" => Ok(Self::Unlimited),
             Shape::Rate(Rate { requests, per }) if requests > 0 => {
@@ -189,7 +199,8 @@ impl<S: Source> AnySource for S {
     }
 
     fn open(&self, common: &ConnectionSettings, own: toml::Table) -> Result<Connector, Error> {
-        let own = S::Settings::deserialize(own).map_err(|error| Error::Config(error.message().to_owned()))?;
+        let own = S::Settings::deserialize(own)
+            .map_err(|error| Error::Config(error.message().to_owned()))?;
         self.connect(common, own)
     }
 }
@@ -210,7 +221,10 @@ impl Settings {
     /// Reads the settings file.
     pub fn load(path: &Path, sources: &Sources, foreign: Foreign) -> Result<Self, Error> {
         let text = std::fs::read_to_string(path).map_err(|error| {
-            Error::Config(format!("{} cannot be read: {error}; `tributary init` writes a first one", path.display()))
+            Error::Config(format!(
+                "{} cannot be read: {error}; `tributary init` writes a first one",
+                path.display()
+            ))
         })?;
         let folder = path.parent().map(Path::to_owned).unwrap_or_default();
         Self::parse(&text, folder, sources, foreign).map_err(|error| match error {
@@ -220,10 +234,17 @@ impl Settings {
     }
 
     /// Reads settings from text; `folder` is what secrets' files are relative to.
-    pub fn parse(text: &str, folder: impl Into<PathBuf>, sources: &Sources, foreign: Foreign) -> Result<Self, Error> {
+    pub fn parse(
+        text: &str,
+        folder: impl Into<PathBuf>,
+        sources: &Sources,
+        foreign: Foreign,
+    ) -> Result<Self, Error> {
         let mut table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
             // The error's own rendering quotes the line, which may hold a secret put there by mistake.
-            let line = error.span().map_or(0, |span| text[..span.start.min(text.len())].lines().count().max(1));
+            let line = error
+                .span()
+                .map_or(0, |span| text[..span.start.min(text.len())].lines().count().max(1));
             Error::Config(format!("line {line}: {}", error.message()))
         })?;
         let store = match table.remove("store") {
@@ -236,7 +257,11 @@ impl Settings {
         let connections = match table.remove("connections") {
             None => toml::Table::new(),
             Some(toml::Value::Table(connections)) => connections,
-            Some(_) => return Err(Error::Config("connections: write [connections.NAME] tables".to_owned())),
+            Some(_) => {
+                return Err(Error::Config(
+                    "connections: write [connections.NAME] tables".to_owned(),
+                ));
+            }
         };
         if let Some(key) = table.keys().next() {
             return Err(unknown_key("", key, &["store", "connections"]));
@@ -245,11 +270,12 @@ impl Settings {
             .into_iter()
             .filter(|(_, value)| {
                 let source = value.get("source").and_then(toml::Value::as_str);
-                foreign == Foreign::Refuse || sources.iter().any(|known| Some(known.facts().name) == source)
+                foreign == Foreign::Refuse
+                    || sources.iter().any(|known| Some(known.facts().name) == source)
             })
             .map(|(name, value)| {
-                let connection = open_connection(&name, value, sources)
-                    .map_err(|error| match error {
+                let connection =
+                    open_connection(&name, value, sources).map_err(|error| match error {
                         Error::Config(what) => Error::Config(format!("connections.{name}: {what}")),
                         other => other,
                     })?;
@@ -262,7 +288,9 @@ impl Settings {
 
 fn open_connection(name: &str, value: toml::Value, sources: &Sources) -> Result<Connection, Error> {
     let well_named = (1..=64).contains(&name.len())
-        && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'_');
+        && name.bytes().all(|byte| {
+            byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'_'
+        });
     if !well_named {
         return Err(Error::Config("names are 1 to 64 characters of a–z, 0–9, - and _".to_owned()));
     }
@@ -271,10 +299,18 @@ fn open_connection(name: &str, value: toml::Value, sources: &Sources) -> Result<
     };
     let known: Vec<&str> = sources.iter().map(|source| source.facts().name).collect();
     let source = match table.get("source").and_then(toml::Value::as_str) {
-        None => return Err(Error::Config(format!("source is missing; one of {}", known.join(", ")))),
-        Some(wanted) => sources.iter().find(|source| source.facts().name == wanted).ok_or_else(|| {
-            Error::Config(format!("unknown source {wanted:?}{}; one of {}", suggestion(wanted, &known), known.join(", ")))
-        })?,
+        None => {
+            return Err(Error::Config(format!("source is missing; one of {}", known.join(", "))));
+        }
+        Some(wanted) => {
+            sources.iter().find(|source| source.facts().name == wanted).ok_or_else(|| {
+                Error::Config(format!(
+                    "unknown source {wanted:?}{}; one of {}",
+                    suggestion(wanted, &known),
+                    known.join(", ")
+                ))
+            })?
+        }
     };
     let common_keys = properties(&schemars::schema_for!(ConnectionSettings).to_value());
     let own_keys = properties(&source.settings_schema());
@@ -284,7 +320,8 @@ fn open_connection(name: &str, value: toml::Value, sources: &Sources) -> Result<
     }
     let (own, common): (toml::Table, toml::Table) =
         table.into_iter().partition(|(key, _)| own_keys.contains(key));
-    let common = ConnectionSettings::deserialize(common).map_err(|error| Error::Config(error.message().to_owned()))?;
+    let common = ConnectionSettings::deserialize(common)
+        .map_err(|error| Error::Config(error.message().to_owned()))?;
     if common.webhook_max_bytes > WEBHOOK_HARD_CAP {
         return Err(Error::Config(format!("webhook_max_bytes is at most {WEBHOOK_HARD_CAP}")));
     }
@@ -309,7 +346,10 @@ fn open_connection(name: &str, value: toml::Value, sources: &Sources) -> Result<
 impl Connection {
     /// Whether the operator selected this stream.
     pub fn selects(&self, stream: &str) -> bool {
-        self.common.streams.as_ref().is_none_or(|selected| selected.iter().any(|name| name == stream))
+        self.common
+            .streams
+            .as_ref()
+            .is_none_or(|selected| selected.iter().any(|name| name == stream))
     }
 }
 
@@ -335,7 +375,10 @@ fn check_base_url(url: &Url) -> Result<(), Error> {
 }
 
 fn properties(schema: &serde_json::Value) -> Vec<String> {
-    schema["properties"].as_object().map(|properties| properties.keys().cloned().collect()).unwrap_or_default()
+    schema["properties"]
+        .as_object()
+        .map(|properties| properties.keys().cloned().collect())
+        .unwrap_or_default()
 }
 
 fn suggestion(wanted: &str, known: &[&str]) -> String {

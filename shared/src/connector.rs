@@ -13,7 +13,7 @@ use crate::config::{ConnectionSettings, SecretRef};
 use crate::error::{Error, Invalid, json_reason};
 use crate::facts::{Granularity, Pace, SourceFacts, StreamFacts};
 use crate::fields::Fields;
-use crate::page::{Next, Page, Response};
+use crate::page::{Page, Response};
 use crate::receive::Delivery;
 use crate::request::Request;
 use crate::rows::Rows;
@@ -29,7 +29,8 @@ pub trait Source: Send + Sync + 'static {
     fn facts(&self) -> &'static SourceFacts;
 
     /// Turns the settings of one connection into what the drivers need; errors name the key to change.
-    fn connect(&self, common: &ConnectionSettings, own: Self::Settings) -> Result<Connector, Error>;
+    fn connect(&self, common: &ConnectionSettings, own: Self::Settings)
+    -> Result<Connector, Error>;
 }
 
 /// A configured source: where it answers, what it offers.
@@ -208,13 +209,17 @@ pub trait AnyStream: Send + Sync {
 
 fn read<C: DeserializeOwned>(cursor: &RawValue) -> Result<C, Error> {
     serde_json::from_str(cursor.get()).map_err(|error| {
-        Error::Invariant(format!("the saved cursor is not one of this stream: {}", json_reason(&error)))
+        Error::Invariant(format!(
+            "the saved cursor is not one of this stream: {}",
+            json_reason(&error)
+        ))
     })
 }
 
 fn write<C: Serialize>(cursor: &C) -> Result<Box<RawValue>, Error> {
-    serde_json::value::to_raw_value(cursor)
-        .map_err(|error| Error::Invariant(format!("a cursor does not serialise: {}", json_reason(&error))))
+    serde_json::value::to_raw_value(cursor).map_err(|error| {
+        Error::Invariant(format!("a cursor does not serialise: {}", json_reason(&error)))
+    })
 }
 
 impl<S: Stream> AnyStream for S {
@@ -244,7 +249,7 @@ impl<S: Stream> AnyStream for S {
         response: &'r Response,
     ) -> Result<Page<'r, Box<RawValue>>, Error> {
         let Page { records, next } = Stream::page(self, &read(cursor)?, horizon, response)?;
-        Ok(Page { records, next: Next::try_map(next, |cursor| write(&cursor))? })
+        Ok(Page { records, next: next.map(|cursor| write(&cursor)).transpose()? })
     }
 
     fn watermark(&self, cursor: &RawValue) -> Option<Timestamp> {

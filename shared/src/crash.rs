@@ -91,7 +91,10 @@ mod armed {
     static ARMED: LazyLock<Option<Armed>> = LazyLock::new(|| {
         let setting = std::env::var("TRIBUTARY_CRASH_AT").ok()?;
         let (name, passages) = setting.split_once(':').unwrap_or((&setting, "1"));
-        Some(Armed { name: name.to_owned(), passages: AtomicU64::new(passages.parse().unwrap_or(1)) })
+        Some(Armed {
+            name: name.to_owned(),
+            passages: AtomicU64::new(passages.parse().unwrap_or(1)),
+        })
     });
 
     pub(super) fn pass(at: Point) {

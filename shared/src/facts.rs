@@ -131,6 +131,6 @@ pub struct Quota {
 impl Pace {
     /// `requests` in any minute.
     pub const fn per_minute(requests: u32) -> Self {
-        Self { requests, per: Duration::from_secs(60) }
+        Self { requests, per: Duration::from_mins(1) }
     }
 }

@@ -137,7 +137,10 @@ impl<'a> Fields<'a> {
 
     /// What nobody took, as JSON text by field name.
     pub fn ext(self) -> BTreeMap<String, String> {
-        self.fields.into_iter().map(|(name, raw)| (name.into_owned(), raw.get().to_owned())).collect()
+        self.fields
+            .into_iter()
+            .map(|(name, raw)| (name.into_owned(), raw.get().to_owned()))
+            .collect()
     }
 }
 
@@ -198,10 +201,14 @@ mod tests {
 
     #[test]
     fn what_nobody_takes_stays_as_json_text() {
-        let mut fields = Fields::parse(raw(r#"{"id":7,"new_field":{"a":[1,2]},"subject":"Hi"}"#)).unwrap();
+        let mut fields =
+            Fields::parse(raw(r#"{"id":7,"new_field":{"a":[1,2]},"subject":"Hi"}"#)).unwrap();
         assert_eq!(fields.required_id("id").unwrap(), "7");
         assert_eq!(fields.text("subject").unwrap(), Known::Value("Hi".to_owned()));
-        assert_eq!(fields.ext(), BTreeMap::from([("new_field".to_owned(), r#"{"a":[1,2]}"#.to_owned())]));
+        assert_eq!(
+            fields.ext(),
+            BTreeMap::from([("new_field".to_owned(), r#"{"a":[1,2]}"#.to_owned())])
+        );
     }
 
     #[test]
@@ -229,7 +236,8 @@ mod tests {
 
     #[test]
     fn absent_ids_come_as_zero_null_or_nothing() {
-        let mut fields = Fields::parse(raw(r#"{"a":"0","b":0,"c":null,"d":"","e":12,"f":"x1"}"#)).unwrap();
+        let mut fields =
+            Fields::parse(raw(r#"{"a":"0","b":0,"c":null,"d":"","e":12,"f":"x1"}"#)).unwrap();
         for none in ["a", "b", "c", "d", "z"] {
             assert_eq!(fields.id(none).unwrap(), None);
         }

@@ -58,6 +58,9 @@ impl Selection {
     }
 }
 
+/// A connection and the streams of it that a selection names.
+pub type Selected<'h> = (&'h Connection, Vec<&'h dyn AnyStream>);
+
 /// Whether a stream can be read with the credentials as they are.
 #[derive(Debug)]
 pub struct Check {
@@ -117,7 +120,13 @@ impl Hub {
             .values()
             .map(|connection| {
                 let register = Arc::new(state.clone());
-                let client = Client::new(connection, secrets.clone(), Arc::clone(tokens), register, patience)?;
+                let client = Client::new(
+                    connection,
+                    secrets.clone(),
+                    Arc::clone(tokens),
+                    register,
+                    patience,
+                )?;
                 Ok((connection.name.clone(), Arc::new(client)))
             })
             .collect::<Result<_, Error>>()?;
@@ -148,16 +157,34 @@ impl Hub {
     pub fn connection(&self, name: &str) -> Result<&Connection, Error> {
         self.settings.connections.get(name).ok_or_else(|| {
             let known: Vec<&str> = self.settings.connections.keys().map(String::as_str).collect();
-            Error::Config(format!("there is no connection {name:?}; the settings have {}", known.join(", ")))
+            Error::Config(format!(
+                "there is no connection {name:?}; the settings have {}",
+                known.join(", ")
+            ))
         })
     }
 
     /// A stream of a connection by name; the error lists the names there are.
-    pub fn stream<'c>(&self, connection: &'c Connection, name: &str) -> Result<&'c dyn AnyStream, Error> {
-        connection.connector.streams.iter().find(|stream| stream.facts().name == name).map(Box::as_ref).ok_or_else(|| {
-            let known: Vec<&str> = connection.connector.streams.iter().map(|stream| stream.facts().name).collect();
-            Error::Config(format!("{} has no stream {name:?}; it has {}", connection.name, known.join(", ")))
-        })
+    pub fn stream<'c>(
+        &self,
+        connection: &'c Connection,
+        name: &str,
+    ) -> Result<&'c dyn AnyStream, Error> {
+        connection
+            .connector
+            .streams
+            .iter()
+            .find(|stream| stream.facts().name == name)
+            .map(Box::as_ref)
+            .ok_or_else(|| {
+                let known: Vec<&str> =
+                    connection.connector.streams.iter().map(|stream| stream.facts().name).collect();
+                Error::Config(format!(
+                    "{} has no stream {name:?}; it has {}",
+                    connection.name,
+                    known.join(", ")
+                ))
+            })
     }
 
     fn client(&self, connection: &Connection) -> Result<&Arc<Client>, Error> {
@@ -167,7 +194,7 @@ impl Hub {
     }
 
     /// The streams that a selection names, with their connections.
-    pub fn selected(&self, selection: &Selection) -> Result<Vec<(&Connection, Vec<&dyn AnyStream>)>, Error> {
+    pub fn selected(&self, selection: &Selection) -> Result<Vec<Selected<'_>>, Error> {
         let connections: Vec<&Connection> = match &selection.connection {
             Some(name) => vec![self.connection(name)?],
             None => self.settings.connections.values().collect(),
@@ -175,12 +202,11 @@ impl Hub {
         connections
             .into_iter()
             .map(|connection| {
-                let streams = match &selection.stream {
-                    Some(name) => vec![self.stream(connection, name)?],
-                    None => {
-                        let all = connection.connector.streams.iter().map(Box::as_ref);
-                        all.filter(|stream| connection.selects(stream.facts().name)).collect()
-                    }
+                let streams = if let Some(name) = &selection.stream {
+                    vec![self.stream(connection, name)?]
+                } else {
+                    let all = connection.connector.streams.iter().map(Box::as_ref);
+                    all.filter(|stream| connection.selects(stream.facts().name)).collect()
                 };
                 Ok((connection, streams))
             })
@@ -188,7 +214,12 @@ impl Hub {
     }
 
     /// Reads the selected streams, all of a connection at once; one failing stops no other.
-    pub async fn sync(&self, selection: &Selection, budget: Budget, observer: &dyn Observer) -> Result<Vec<Run>, Error> {
+    pub async fn sync(
+        &self,
+        selection: &Selection,
+        budget: Budget,
+        observer: &dyn Observer,
+    ) -> Result<Vec<Run>, Error> {
         let selected = self.selected(selection)?;
         let runs = stream::iter(selected)
             .map(|(connection, streams)| async move {
@@ -214,7 +245,9 @@ impl Hub {
     pub async fn land(&self, envelope: &Envelope) -> Result<Received, Error> {
         let connection = self.connection(&envelope.connection)?;
         let client = self.client(connection)?;
-        Inbox { state: &self.state, landing: &self.landing, connection, client }.land(envelope).await
+        Inbox { state: &self.state, landing: &self.landing, connection, client }
+            .land(envelope)
+            .await
     }
 
     /// Asks each selected stream one small question, to see whether the credentials reach it.
@@ -225,14 +258,20 @@ impl Hub {
                 let facts = stream.facts();
                 let result = match self.probe(connection, stream).await {
                     Ok(_) => Ok(Checked::Readable),
-                    Err(Error::Unauthorized { status: 403, .. } | Error::Rejected { status: 404, .. })
-                        if facts.optional.is_some() =>
-                    {
+                    Err(
+                        Error::Unauthorized { status: 403, .. }
+                        | Error::Rejected { status: 404, .. },
+                    ) if facts.optional.is_some() => {
                         Ok(Checked::NotOffered(facts.optional.unwrap_or_default()))
                     }
                     Err(error) => Err(error),
                 };
-                checks.push(Check { connection: connection.name.clone(), stream: facts.name, scopes: facts.scopes, result });
+                checks.push(Check {
+                    connection: connection.name.clone(),
+                    stream: facts.name,
+                    scopes: facts.scopes,
+                    result,
+                });
             }
         }
         Ok(checks)
@@ -260,21 +299,32 @@ impl Hub {
     }
 
     /// Maps the first records of a stream without landing anything.
-    pub async fn preview(&self, connection: &Connection, stream: &dyn AnyStream, limit: usize) -> Result<Vec<Preview>, Error> {
+    pub async fn preview(
+        &self,
+        connection: &Connection,
+        stream: &dyn AnyStream,
+        limit: usize,
+    ) -> Result<Vec<Preview>, Error> {
         let start = connection.common.start.unwrap_or(Timestamp::UNIX_EPOCH);
         let (response, cursor, horizon) = self.first_page(connection, stream, start).await?;
         let page = stream.page(&cursor, &horizon, &response)?;
-        let context = map_context(connection, stream, Origin::Page);
+        let context = MapContext::of_stream(connection, stream, Origin::Page);
         Ok(page
             .records
             .iter()
             .take(limit)
-            .map(|record| match attempt(record, &context, |fields, rows| stream.map(fields, rows)).mapped {
-                Err(invalid) => Preview { rows: Err(invalid), filtered: None },
-                Ok(mapped) => Preview {
-                    filtered: mapped.filtered,
-                    rows: Ok(mapped.drafts.into_iter().map(|draft| preview_row(connection, draft)).collect()),
-                },
+            .map(|record| {
+                match attempt(0, record, &context, |fields, rows| stream.map(fields, rows)).mapped {
+                    Err(invalid) => Preview { rows: Err(invalid), filtered: None },
+                    Ok(mapped) => Preview {
+                        filtered: mapped.filtered,
+                        rows: Ok(mapped
+                            .drafts
+                            .into_iter()
+                            .map(|draft| preview_row(connection, draft))
+                            .collect()),
+                    },
+                }
             })
             .collect())
     }
@@ -282,21 +332,15 @@ impl Hub {
 
 fn preview_row(connection: &Connection, draft: Draft) -> PreviewRow {
     PreviewRow {
-        record_key: RecordKey::new(connection.source.name, &connection.name, draft.object, &draft.id),
+        record_key: RecordKey::new(
+            connection.source.name,
+            &connection.name,
+            draft.object,
+            &draft.id,
+        ),
         version: draft.version,
         deleted: draft.deleted,
         entity: draft.entity,
-    }
-}
-
-/// Whose records a stream's are, for mapping them.
-pub(crate) fn map_context<'c>(connection: &'c Connection, stream: &dyn AnyStream, origin: Origin) -> MapContext<'c> {
-    MapContext {
-        source: connection.source.name,
-        connection: &connection.name,
-        region: connection.common.region.as_deref(),
-        granularity_micros: stream.facts().granularity.value.micros(),
-        origin,
     }
 }
 

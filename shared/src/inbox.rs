@@ -13,7 +13,7 @@ use crate::connector::{DeliveryId, Event, Refetch, Webhook};
 use crate::crash::{Point, point};
 use crate::error::{Error, Invalid};
 use crate::http::Client;
-use crate::landing::{Attempt, DELIVERIES, Landing, Place, attempt};
+use crate::landing::{Attempt, Batch, DELIVERIES, Landing, Place, attempts};
 use crate::ledger::Ledger;
 use crate::receive::Envelope;
 use crate::rows::{MapContext, Origin};
@@ -60,26 +60,45 @@ impl Inbox<'_> {
         let stored = inflated.as_ref().unwrap_or(&envelope.body);
         let notes: Vec<(&str, String)> =
             envelope.headers.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
-        let raw_key = self.landing.raw(self.place(DELIVERIES), stored, envelope.received_at, &notes).await?;
+        let raw_key = self
+            .landing
+            .raw(Place::of(self.connection, DELIVERIES), stored, envelope.received_at, &notes)
+            .await?;
         let digest = Sha256::of(stored);
-        let id = delivery_id(facts.delivery_id, stored, &envelope.headers).unwrap_or_else(|| digest.to_string());
+        let id = delivery_id(facts.delivery_id, stored, &envelope.headers)
+            .unwrap_or_else(|| digest.to_string());
         // Remembered for longer than the source repeats, with a day to spare for a stopped clock.
         let keep = facts.retries_for + Duration::from_hours(24);
         match self.state.see_delivery(name, &id, digest, keep).await? {
             Seen::Done => return Ok(Received::Duplicate),
             Seen::OtherBody => {
-                error!(connection = name, raw_key, "a delivery id came a second time with another body");
-                self.quarantine(envelope, &raw_key, stored, Invalid::new("delivery id", "was used before with another body")).await?;
+                error!(
+                    connection = name,
+                    raw_key, "a delivery id came a second time with another body"
+                );
+                self.quarantine(
+                    envelope,
+                    &raw_key,
+                    stored,
+                    Invalid::new("delivery id", "was used before with another body"),
+                )
+                .await?;
                 return Ok(Received::Conflicting);
             }
             Seen::New | Seen::Unfinished => {}
         }
         let readable = inflated.as_ref().map(drop).map_err(Clone::clone);
-        let events = readable.and_then(|()| check_depth(stored)).and_then(|()| webhook.events(stored));
+        let events =
+            readable.and_then(|()| check_depth(stored)).and_then(|()| webhook.events(stored));
         let ledger = match events {
             Ok(events) => self.land_events(webhook.as_ref(), envelope, &raw_key, &events).await?,
             Err(invalid) => {
-                warn!(connection = name, raw_key, reason = invalid.to_string(), "delivery quarantined");
+                warn!(
+                    connection = name,
+                    raw_key,
+                    reason = invalid.to_string(),
+                    "delivery quarantined"
+                );
                 self.quarantine(envelope, &raw_key, stored, invalid).await?
             }
         };
@@ -87,7 +106,10 @@ impl Inbox<'_> {
         self.state.delivery_done(name, &id).await?;
         point(Point::AfterDeliveryDone);
         let Ledger { fetched, landed, unchanged, quarantined, filtered, .. } = ledger;
-        info!(connection = name, fetched, landed, unchanged, quarantined, filtered, "delivery landed");
+        info!(
+            connection = name,
+            fetched, landed, unchanged, quarantined, filtered, "delivery landed"
+        );
         Ok(Received::Landed(ledger))
     }
 
@@ -110,19 +132,27 @@ impl Inbox<'_> {
                     Err(error) if some.iter().any(|refetch| refetch.required) => return Err(error),
                     Err(error) => {
                         let connection = self.connection.name.as_str();
-                        info!(connection, stream, kind = error.kind(), "not read again; the event's own content lands, the next poll completes it");
+                        info!(
+                            connection,
+                            stream,
+                            kind = error.kind(),
+                            "not read again; the event's own content lands, the next poll completes it"
+                        );
                     }
                 }
             }
         }
-        let context = self.context(Origin::Event, webhook.facts().granularity.micros());
-        let attempts = events.iter().map(|event| attempt(event.record, &context, |fields, rows| webhook.map(fields, rows)));
-        let customers = self.connection.common.customers;
-        self.landing.land(self.place(DELIVERIES), raw_key, envelope.received_at, customers, false, attempts).await
+        let context = MapContext::of_events(self.connection, webhook);
+        let records: Vec<_> = events.iter().map(|event| event.record).collect();
+        let attempts = attempts(records, &context, |fields, rows| webhook.map(fields, rows));
+        let batch = Batch::of(self.connection, DELIVERIES, raw_key, envelope.received_at);
+        self.landing.land(batch, attempts).await
     }
 
     async fn refetch(&self, stream: &'static str, refetches: &[&Refetch]) -> Result<(), Error> {
-        let Some(stream) = self.connection.connector.streams.iter().find(|known| known.facts().name == stream) else {
+        let Some(stream) =
+            self.connection.connector.streams.iter().find(|known| known.facts().name == stream)
+        else {
             return Err(Error::Invariant(format!("{stream} is no stream of this source")));
         };
         let facts = stream.facts();
@@ -133,34 +163,27 @@ impl Inbox<'_> {
             return Err(Error::Invariant(format!("{} has no lookup", facts.name)));
         };
         let response = self.client.send_now(&request, facts, REFETCH_WITHIN).await?;
-        let place = self.place(facts.name);
+        let place = Place::of(self.connection, facts.name);
         let notes = [("request", request.name()), ("status", response.status.to_string())];
         let raw_key = self.landing.raw(place, &response.body, response.received_at, &notes).await?;
         let records = stream.looked_up(&response)?;
-        let context = self.context(Origin::Lookup, facts.granularity.value.micros());
-        let attempts = records.iter().map(|record| attempt(record, &context, |fields, rows| stream.map(fields, rows)));
-        let customers = self.connection.common.customers;
-        self.landing.land(place, &raw_key, response.received_at, customers, false, attempts).await.map(drop)
+        let context = MapContext::of_stream(self.connection, stream.as_ref(), Origin::Lookup);
+        let attempts = attempts(records, &context, |fields, rows| stream.map(fields, rows));
+        let batch = Batch::of(self.connection, facts.name, &raw_key, response.received_at);
+        self.landing.land(batch, attempts).await.map(drop)
     }
 
-    async fn quarantine(&self, envelope: &Envelope, raw_key: &str, body: &[u8], invalid: Invalid) -> Result<Ledger, Error> {
+    async fn quarantine(
+        &self,
+        envelope: &Envelope,
+        raw_key: &str,
+        body: &[u8],
+        invalid: Invalid,
+    ) -> Result<Ledger, Error> {
         let record = quotable(body);
-        let attempts = std::iter::once(Attempt { record: &record, mapped: Err(invalid) });
-        self.landing.land(self.place(DELIVERIES), raw_key, envelope.received_at, false, false, attempts).await
-    }
-
-    fn place<'s>(&'s self, stream: &'s str) -> Place<'s> {
-        Place { source: self.connection.source.name, connection: &self.connection.name, stream }
-    }
-
-    fn context(&self, origin: Origin, granularity_micros: i64) -> MapContext<'_> {
-        MapContext {
-            source: self.connection.source.name,
-            connection: &self.connection.name,
-            region: self.connection.common.region.as_deref(),
-            granularity_micros,
-            origin,
-        }
+        let attempt = Attempt { number: 0, record: &record, mapped: Err(invalid) };
+        let batch = Batch::of(self.connection, DELIVERIES, raw_key, envelope.received_at);
+        self.landing.land(batch, std::iter::once(attempt)).await
     }
 }
 
@@ -181,14 +204,19 @@ fn quotable(body: &[u8]) -> Box<RawValue> {
 fn inflate(envelope: &Envelope) -> Result<Bytes, Invalid> {
     let refused = |reason: &str| Invalid::new("content-encoding", reason);
     let mut out = Vec::new();
-    let mut limited: Box<dyn Read> = match envelope.headers.get("content-encoding").map(String::as_str) {
-        None | Some("" | "identity") => return Ok(envelope.body.clone()),
-        Some("gzip") => Box::new(flate2::read::MultiGzDecoder::new(&envelope.body[..]).take(MAX_INFLATED + 1)),
-        Some("zstd") => Box::new(
-            zstd::stream::Decoder::new(&envelope.body[..]).map_err(|_| refused("the body is not zstd"))?.take(MAX_INFLATED + 1),
-        ),
-        Some(_) => return Err(refused("is none that is understood")),
-    };
+    let mut limited: Box<dyn Read> =
+        match envelope.headers.get("content-encoding").map(String::as_str) {
+            None | Some("" | "identity") => return Ok(envelope.body.clone()),
+            Some("gzip") => Box::new(
+                flate2::read::MultiGzDecoder::new(&envelope.body[..]).take(MAX_INFLATED + 1),
+            ),
+            Some("zstd") => Box::new(
+                zstd::stream::Decoder::new(&envelope.body[..])
+                    .map_err(|_| refused("the body is not zstd"))?
+                    .take(MAX_INFLATED + 1),
+            ),
+            Some(_) => return Err(refused("is none that is understood")),
+        };
     limited.read_to_end(&mut out).map_err(|_| refused("the body is not what it says"))?;
     if out.len() as u64 > MAX_INFLATED {
         return Err(refused("the body is too large when decompressed"));
@@ -207,7 +235,10 @@ fn check_depth(body: &[u8]) -> Result<(), Invalid> {
             (false, b'[' | b'{') => {
                 depth += 1;
                 if depth > MAX_DEPTH {
-                    return Err(Invalid::new("body", format!("is nested deeper than {MAX_DEPTH} levels")));
+                    return Err(Invalid::new(
+                        "body",
+                        format!("is nested deeper than {MAX_DEPTH} levels"),
+                    ));
                 }
             }
             (false, b']' | b'}') => depth = depth.saturating_sub(1),
@@ -218,14 +249,19 @@ fn check_depth(body: &[u8]) -> Result<(), Invalid> {
 }
 
 /// The delivery's own id.
-fn delivery_id(rule: DeliveryId, body: &[u8], headers: &BTreeMap<String, String>) -> Option<String> {
+fn delivery_id(
+    rule: DeliveryId,
+    body: &[u8],
+    headers: &BTreeMap<String, String>,
+) -> Option<String> {
     // DynamoDB's sort keys end at 1,024 bytes; no vendor's id comes near.
     let usable = |id: String| (!id.is_empty() && id.len() <= 512).then_some(id);
     match rule {
         DeliveryId::Header(name) => headers.get(name).cloned().and_then(usable),
         DeliveryId::FieldOrHeader(field, header) => {
             let object: Option<BTreeMap<String, &RawValue>> = serde_json::from_slice(body).ok();
-            let id = object.and_then(|object| serde_json::from_str::<String>(object.get(field)?.get()).ok());
+            let id = object
+                .and_then(|object| serde_json::from_str::<String>(object.get(field)?.get()).ok());
             id.or_else(|| headers.get(header).cloned()).and_then(usable)
         }
     }
@@ -254,13 +290,22 @@ mod tests {
         }
         let bomb = gzip.finish().unwrap();
         assert!(bomb.len() < 128 * 1024);
-        assert_eq!(inflate(&envelope("gzip", bomb)).unwrap_err().reason, "the body is too large when decompressed");
+        assert_eq!(
+            inflate(&envelope("gzip", bomb)).unwrap_err().reason,
+            "the body is too large when decompressed"
+        );
     }
 
     #[test]
     fn encodings_that_are_not_understood_or_not_true() {
-        assert_eq!(inflate(&envelope("br", b"{}".to_vec())).unwrap_err().reason, "is none that is understood");
-        assert_eq!(inflate(&envelope("gzip", b"{}".to_vec())).unwrap_err().reason, "the body is not what it says");
+        assert_eq!(
+            inflate(&envelope("br", b"{}".to_vec())).unwrap_err().reason,
+            "is none that is understood"
+        );
+        assert_eq!(
+            inflate(&envelope("gzip", b"{}".to_vec())).unwrap_err().reason,
+            "the body is not what it says"
+        );
         assert_eq!(inflate(&envelope("identity", b"{}".to_vec())).unwrap(), "{}");
     }
 

@@ -43,7 +43,10 @@ const DELIVERIES_AT_ONCE: usize = 4;
 pub async fn sync(sources: &Sources) -> Result<(), Error> {
     log();
     let function = SyncFunction { hub: hub(sources).await?.0 };
-    lambda_runtime::run(lambda_runtime::service_fn(|event: LambdaEvent<Value>| function.handle(event))).await
+    lambda_runtime::run(lambda_runtime::service_fn(|event: LambdaEvent<Value>| {
+        function.handle(event)
+    }))
+    .await
 }
 
 /// Runs the door for the webhooks of a system's sources: verifies, sends to `TRIBUTARY_QUEUE_URL`, answers.
@@ -56,7 +59,8 @@ pub async fn webhook(sources: &Sources) -> Result<(), Error> {
         url: queue_url,
         objects: hub.landing().objects().clone(),
     };
-    let receiver = Receiver::new(Arc::clone(hub.settings()), hub.secrets().clone(), Arc::new(queue));
+    let receiver =
+        Receiver::new(Arc::clone(hub.settings()), hub.secrets().clone(), Arc::new(queue));
     lambda_http::run(receiver.router()).await
 }
 
@@ -64,11 +68,17 @@ pub async fn webhook(sources: &Sources) -> Result<(), Error> {
 fn log() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("TRIBUTARY_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
-    tracing_subscriber::fmt().json().flatten_event(true).with_env_filter(filter).with_target(false).init();
+    tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_env_filter(filter)
+        .with_target(false)
+        .init();
 }
 
 fn variable(name: &str) -> Result<String, Failure> {
-    std::env::var(name).map_err(|_| Failure::Config(format!("the environment variable {name} is not set")))
+    std::env::var(name)
+        .map_err(|_| Failure::Config(format!("the environment variable {name} is not set")))
 }
 
 async fn hub(sources: &Sources) -> Result<(Hub, aws_config::SdkConfig), Failure> {
@@ -85,17 +95,24 @@ async fn hub(sources: &Sources) -> Result<(Hub, aws_config::SdkConfig), Failure>
     let stores = Stores::new(&config, names);
     let secret_store = aws_sdk_secretsmanager::Client::new(&config);
     let secrets = Secrets::new(&settings.folder, Some(secret_store.clone()));
-    let tokens: Arc<dyn TokenVault> = Arc::new(SecretsManagerVault::new(secret_store, "tributary/tokens"));
+    let tokens: Arc<dyn TokenVault> =
+        Arc::new(SecretsManagerVault::new(secret_store, "tributary/tokens"));
     let hub = Hub::new(Arc::new(settings), &stores, secrets, &tokens, Patience::default())?;
     Ok((hub, config))
 }
 
-async fn read_settings(config: &aws_config::SdkConfig, sources: &Sources) -> Result<Settings, Failure> {
+async fn read_settings(
+    config: &aws_config::SdkConfig,
+    sources: &Sources,
+) -> Result<Settings, Failure> {
     let place = variable("TRIBUTARY_CONFIG")?;
-    let Some((bucket, key)) = place.strip_prefix("s3://").and_then(|place| place.split_once('/')) else {
+    let Some((bucket, key)) = place.strip_prefix("s3://").and_then(|place| place.split_once('/'))
+    else {
         return Settings::load(Path::new(&place), sources, Foreign::Skip);
     };
-    let failed = |error: crate::error::Cause| Failure::landing(format!("reading the settings at {place}"), error);
+    let failed = |error: crate::error::Cause| {
+        Failure::landing(format!("reading the settings at {place}"), error)
+    };
     let object = aws_sdk_s3::Client::new(config)
         .get_object()
         .bucket(bucket)
@@ -122,7 +139,13 @@ struct Schedule {
 impl SyncFunction {
     async fn handle(&self, event: LambdaEvent<Value>) -> Result<Value, Error> {
         let LambdaEvent { payload, context } = event;
-        let budget = Budget::of(context.deadline().duration_since(SystemTime::now()).unwrap_or_default().saturating_sub(RESERVE));
+        let budget = Budget::of(
+            context
+                .deadline()
+                .duration_since(SystemTime::now())
+                .unwrap_or_default()
+                .saturating_sub(RESERVE),
+        );
         if payload["Records"][0]["eventSource"] == "aws:sqs" {
             let batch: SqsEvent = serde_json::from_value(payload)
                 .map_err(|error| Failure::Decode(crate::error::json_reason(&error)))?;
@@ -134,7 +157,13 @@ impl SyncFunction {
             let failures = runs.iter().filter(|run| run.outcome == Outcome::Failed).count();
             let Some(why) = &failed.error else { return Err("a stream failed".into()) };
             // The invocation fails so that the alarm sees it; what landed has landed, and the next run goes on.
-            return Err(format!("{failures} of {} streams failed; {}/{}: {why}", runs.len(), failed.connection, failed.stream).into());
+            return Err(format!(
+                "{failures} of {} streams failed; {}/{}: {why}",
+                runs.len(),
+                failed.connection,
+                failed.stream
+            )
+            .into());
         }
         Ok(json!({ "runs": runs }))
     }
@@ -146,7 +175,12 @@ impl SyncFunction {
                 let id = message.message_id.unwrap_or_default();
                 let landed = self.land_message(message.body.as_deref().unwrap_or_default()).await;
                 landed.err().map(|failure| {
-                    error!(message = id, kind = failure.kind(), error = failure.chain(), "delivery goes back to the queue");
+                    error!(
+                        message = id,
+                        kind = failure.kind(),
+                        error = failure.chain(),
+                        "delivery goes back to the queue"
+                    );
                     let mut item = BatchItemFailure::default();
                     item.item_identifier = id;
                     item
@@ -162,14 +196,16 @@ impl SyncFunction {
     }
 
     async fn land_message(&self, body: &str) -> Result<(), Failure> {
-        let message: Message = serde_json::from_str(body)
-            .map_err(|error| Failure::Decode(format!("queue message: {}", crate::error::json_reason(&error))))?;
+        let message: Message = serde_json::from_str(body).map_err(|error| {
+            Failure::Decode(format!("queue message: {}", crate::error::json_reason(&error)))
+        })?;
         let envelope = match message {
             Message::Whole(envelope) => envelope,
             Message::Pointer { key } => {
                 let (bytes, _) = self.hub.landing().objects().read(&key).await?;
-                serde_json::from_slice(&crate::landing::decompress(&bytes)?)
-                    .map_err(|error| Failure::Decode(format!("{key}: {}", crate::error::json_reason(&error))))?
+                serde_json::from_slice(&crate::landing::decompress(&bytes)?).map_err(|error| {
+                    Failure::Decode(format!("{key}: {}", crate::error::json_reason(&error)))
+                })?
             }
         };
         self.hub.land(&envelope).await.map(drop)
@@ -197,7 +233,8 @@ struct Queue {
 impl Inlet for Queue {
     async fn accept(&self, delivery: Envelope) -> Result<(), Failure> {
         let text = |message: &Message| {
-            serde_json::to_string(message).map_err(|error| Failure::Invariant(crate::error::json_reason(&error)))
+            serde_json::to_string(message)
+                .map_err(|error| Failure::Invariant(crate::error::json_reason(&error)))
         };
         let large = delivery.body.len() > LARGEST_MESSAGE;
         let message = if large {

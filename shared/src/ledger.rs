@@ -46,7 +46,10 @@ impl Ledger {
         if self.fetched == explained {
             return Ok(());
         }
-        Err(Error::Invariant(format!("{} records were fetched but {explained} are accounted for", self.fetched)))
+        Err(Error::Invariant(format!(
+            "{} records were fetched but {explained} are accounted for",
+            self.fetched
+        )))
     }
 }
 
@@ -95,7 +98,14 @@ mod tests {
 
     #[test]
     fn a_record_that_is_not_accounted_for_is_an_error() {
-        let mut ledger = Ledger { fetched: 4, landed: 1, unchanged: 1, quarantined: 1, filtered: 1, ..Ledger::default() };
+        let mut ledger = Ledger {
+            fetched: 4,
+            landed: 1,
+            unchanged: 1,
+            quarantined: 1,
+            filtered: 1,
+            ..Ledger::default()
+        };
         assert!(ledger.check().is_ok());
         ledger.fetched = 5;
         assert!(ledger.check().is_err());

@@ -28,4 +28,5 @@ pub mod signature;
 pub mod state;
 pub mod stores;
 pub mod sync;
+pub mod testing;
 pub mod vault;

@@ -64,11 +64,22 @@ impl<C> Next<C> {
     }
 
     /// The same step with another cursor type.
-    pub fn try_map<D, E>(self, change: impl FnOnce(C) -> Result<D, E>) -> Result<Next<D>, E> {
+    pub fn map<D>(self, change: impl FnOnce(C) -> D) -> Next<D> {
+        match self {
+            Self::More(cursor) => Next::More(change(cursor)),
+            Self::Later(cursor, wait) => Next::Later(change(cursor), wait),
+            Self::Done(cursor) => Next::Done(change(cursor)),
+        }
+    }
+}
+
+impl<C, E> Next<Result<C, E>> {
+    /// The step, or why its cursor could not be made.
+    pub fn transpose(self) -> Result<Next<C>, E> {
         Ok(match self {
-            Self::More(cursor) => Next::More(change(cursor)?),
-            Self::Later(cursor, wait) => Next::Later(change(cursor)?, wait),
-            Self::Done(cursor) => Next::Done(change(cursor)?),
+            Self::More(cursor) => Next::More(cursor?),
+            Self::Later(cursor, wait) => Next::Later(cursor?, wait),
+            Self::Done(cursor) => Next::Done(cursor?),
         })
     }
 }

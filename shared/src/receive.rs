@@ -67,11 +67,16 @@ mod base64_bytes {
     use bytes::Bytes;
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
-    pub(super) fn serialize<S: Serializer>(bytes: &Bytes, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(super) fn serialize<S: Serializer>(
+        bytes: &Bytes,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&STANDARD.encode(bytes))
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Bytes, D::Error> {
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Bytes, D::Error> {
         let text = String::deserialize(deserializer)?;
         STANDARD.decode(text).map(Bytes::from).map_err(|_| D::Error::custom("not base64"))
     }
@@ -122,13 +127,19 @@ impl Receiver {
         for reference in &connection.common.webhook_secrets {
             secrets.push(self.secrets.read(reference).await?);
         }
-        facts.signature.verify(&delivery, &secrets, connection.common.webhook_tolerance, clock::now())?;
+        facts.signature.verify(
+            &delivery,
+            &secrets,
+            connection.common.webhook_tolerance,
+            clock::now(),
+        )?;
         if let Some(reply) = webhook.challenge(&delivery) {
             return Ok(([(header::CONTENT_TYPE, reply.content_type)], reply.body).into_response());
         }
         let kept = facts.keep_headers.iter().copied().chain([header::CONTENT_ENCODING.as_str()]);
-        let headers =
-            kept.filter_map(|name| Some((name.to_owned(), delivery.header(name)?.to_owned()))).collect();
+        let headers = kept
+            .filter_map(|name| Some((name.to_owned(), delivery.header(name)?.to_owned())))
+            .collect();
         let Delivery { connection, body, received_at, .. } = delivery;
         self.inlet.accept(Envelope { connection, headers, received_at, body }).await?;
         Ok(StatusCode::ACCEPTED.into_response())
@@ -146,12 +157,18 @@ async fn receive(
     let started = std::time::Instant::now();
     let connection = receiver.settings.connections.get(&name);
     // An unknown connection reads and refuses like a wrong signature, so that nobody learns which names exist.
-    let cap = connection.map_or(WEBHOOK_HARD_CAP, |connection| connection.common.webhook_max_bytes).min(WEBHOOK_HARD_CAP);
-    let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    let cap = connection
+        .map_or(WEBHOOK_HARD_CAP, |connection| connection.common.webhook_max_bytes)
+        .min(WEBHOOK_HARD_CAP);
+    let announced = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     if announced.is_some_and(|length| length > cap as u64) {
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     }
-    let encoding = headers.get(header::CONTENT_ENCODING).map_or(b"identity".as_slice(), |value| value.as_bytes());
+    let encoding = headers
+        .get(header::CONTENT_ENCODING)
+        .map_or(b"identity".as_slice(), |value| value.as_bytes());
     if ![b"identity".as_slice(), b"gzip", b"zstd", b""].contains(&encoding) {
         return StatusCode::UNSUPPORTED_MEDIA_TYPE.into_response();
     }
@@ -181,7 +198,13 @@ async fn receive(
     match receiver.take(connection, delivery).await {
         Ok(response) => {
             let ms = started.elapsed().as_millis();
-            info!(connection = connection.name, bytes, status = response.status().as_u16(), ms, "delivery received");
+            info!(
+                connection = connection.name,
+                bytes,
+                status = response.status().as_u16(),
+                ms,
+                "delivery received"
+            );
             response
         }
         Err(error) => {
@@ -190,7 +213,14 @@ async fn receive(
                 Error::Config(_) | Error::Invariant(_) => StatusCode::INTERNAL_SERVER_ERROR,
                 _ => StatusCode::SERVICE_UNAVAILABLE,
             };
-            warn!(connection = connection.name, bytes, status = status.as_u16(), kind = error.kind(), error = error.chain(), "delivery refused");
+            warn!(
+                connection = connection.name,
+                bytes,
+                status = status.as_u16(),
+                kind = error.kind(),
+                error = error.chain(),
+                "delivery refused"
+            );
             status.into_response()
         }
     }

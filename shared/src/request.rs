@@ -58,7 +58,7 @@ impl Request {
 
     /// Adds a query parameter; the value is encoded when the request is sent.
     #[must_use]
-    pub fn query(mut self, name: &'static str, value: impl ToString) -> Self {
+    pub fn query(mut self, name: &'static str, value: impl std::fmt::Display) -> Self {
         self.query.push((name, value.to_string()));
         self
     }

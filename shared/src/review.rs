@@ -6,10 +6,10 @@ use bytes::Bytes;
 use serde_json::value::RawValue;
 
 use crate::config::Connection;
-use crate::connector::{Horizon, Webhook};
+use crate::connector::Horizon;
 use crate::error::{Error, json_reason};
-use crate::hub::{Hub, Selection, map_context};
-use crate::landing::{DELIVERIES, Place, Quarantined, attempt, compress, decompress};
+use crate::hub::{Hub, Selection};
+use crate::landing::{Batch, DELIVERIES, Quarantined, attempt, attempts, compress, decompress};
 use crate::ledger::Ledger;
 use crate::page::Response;
 use crate::rows::{MapContext, Origin};
@@ -75,7 +75,8 @@ impl Hub {
                     continue;
                 }
                 kept += 1;
-                serde_json::to_writer(&mut remaining, record).map_err(|error| Error::Invariant(json_reason(&error)))?;
+                serde_json::to_writer(&mut remaining, record)
+                    .map_err(|error| Error::Invariant(json_reason(&error)))?;
                 remaining.push(b'\n');
             }
             retried.remaining += kept;
@@ -95,33 +96,37 @@ impl Hub {
 
     async fn land_again(&self, record: &Quarantined) -> Result<Ledger, Error> {
         let connection = self.connection(&record.connection)?;
-        let place = Place { source: connection.source.name, connection: &connection.name, stream: &record.stream };
+        let (key, number) = record.raw_key.rsplit_once('#').unwrap_or((&record.raw_key, "0"));
+        let number: usize = number.parse().unwrap_or(0);
         let raw;
         let attempt = if record.stream == DELIVERIES {
             let Some(webhook) = connection.connector.webhook.as_deref() else { return Ok(STILL) };
             // The event is read from the raw bytes: what is in quarantine may be a whole delivery.
-            let (key, number) = record.raw_key.rsplit_once('#').unwrap_or((&record.raw_key, "0"));
             raw = self.raw(key).await?.body;
             let Ok(events) = webhook.events(&raw) else { return Ok(STILL) };
-            let Some(event) = number.parse().ok().and_then(|number: usize| events.get(number)) else { return Ok(STILL) };
-            let context = event_context(connection, webhook);
-            attempt(event.record, &context, |fields, rows| webhook.map(fields, rows))
+            let Some(event) = events.get(number) else { return Ok(STILL) };
+            let context = MapContext::of_events(connection, webhook);
+            attempt(number, event.record, &context, |fields, rows| webhook.map(fields, rows))
         } else {
             let stream = self.stream(connection, &record.stream)?;
-            attempt(&record.record, &map_context(connection, stream, Origin::Page), |fields, rows| stream.map(fields, rows))
+            let context = MapContext::of_stream(connection, stream, Origin::Page);
+            attempt(number, &record.record, &context, |fields, rows| stream.map(fields, rows))
         };
         if attempt.mapped.is_err() {
             return Ok(STILL);
         }
-        let customers = connection.common.customers;
-        let attempts = std::iter::once(attempt);
-        self.landing().land(place, &record.raw_key, record.received_at, customers, false, attempts).await
+        let batch = Batch::of(connection, &record.stream, key, record.received_at);
+        self.landing().land(batch, std::iter::once(attempt)).await
     }
 
     /// Maps raw objects again and lands what that changes: after a new mapping, or when a stream was read with a bug.
     ///
     /// `progress` is told after each object. Deliveries are replayed with their events, without asking the source.
-    pub async fn replay(&self, selection: &Selection, mut progress: impl FnMut(usize, usize)) -> Result<Ledger, Error> {
+    pub async fn replay(
+        &self,
+        selection: &Selection,
+        mut progress: impl FnMut(usize, usize),
+    ) -> Result<Ledger, Error> {
         let mut total = Ledger::default();
         for (connection, streams) in self.selected(selection)? {
             let mut names: Vec<&str> = streams.iter().map(|stream| stream.facts().name).collect();
@@ -129,11 +134,12 @@ impl Hub {
                 names.push(DELIVERIES);
             }
             for name in names {
-                let place = Place { source: connection.source.name, connection: &connection.name, stream: name };
-                let prefix = format!("raw/source={}/connection={}/stream={name}/", place.source, place.connection);
+                let source = connection.source.name;
+                let prefix =
+                    format!("raw/source={source}/connection={}/stream={name}/", connection.name);
                 let keys = self.landing().objects().list(&prefix).await?;
                 for (done, key) in keys.iter().enumerate() {
-                    total.add(&self.replay_object(place, key).await?);
+                    total.add(&self.replay_object(connection, name, key).await?);
                     progress(done + 1, keys.len());
                 }
             }
@@ -141,22 +147,28 @@ impl Hub {
         Ok(total)
     }
 
-    async fn replay_object(&self, place: Place<'_>, key: &str) -> Result<Ledger, Error> {
-        let connection = self.connection(place.connection)?;
+    async fn replay_object(
+        &self,
+        connection: &Connection,
+        stream_name: &str,
+        key: &str,
+    ) -> Result<Ledger, Error> {
         let Raw { body, received_at, cursor } = self.raw(key).await?;
-        let customers = connection.common.customers;
-        let landing = self.landing();
-        let mut ledger = if place.stream == DELIVERIES {
-            let Some(webhook) = connection.connector.webhook.as_deref() else { return Ok(Ledger::default()) };
+        let batch = Batch::of(connection, stream_name, key, received_at);
+        let mut ledger = if stream_name == DELIVERIES {
+            let Some(webhook) = connection.connector.webhook.as_deref() else {
+                return Ok(Ledger::default());
+            };
             // A delivery that is not understood is in quarantine as a whole already.
             let Ok(events) = webhook.events(&body) else { return Ok(Ledger::default()) };
-            let context = event_context(connection, webhook);
-            let attempts =
-                events.iter().map(|event| attempt(event.record, &context, |fields, rows| webhook.map(fields, rows)));
-            landing.land(place, key, received_at, customers, false, attempts).await?
+            let context = MapContext::of_events(connection, webhook);
+            let records: Vec<_> = events.iter().map(|event| event.record).collect();
+            let attempts = attempts(records, &context, |fields, rows| webhook.map(fields, rows));
+            self.landing().land(batch, attempts).await?
         } else {
-            let stream = self.stream(connection, place.stream)?;
-            let response = Response { status: 200, headers: http::HeaderMap::new(), body, received_at };
+            let stream = self.stream(connection, stream_name)?;
+            let headers = http::HeaderMap::new();
+            let response = Response { status: 200, headers, body, received_at };
             let (records, origin) = match cursor {
                 Some(cursor) => {
                     let horizon = Horizon { start: Timestamp::UNIX_EPOCH, until: received_at };
@@ -168,9 +180,9 @@ impl Hub {
                 }
                 None => (stream.looked_up(&response)?, Origin::Lookup),
             };
-            let context = map_context(connection, stream, origin);
-            let attempts = records.iter().map(|record| attempt(record, &context, |fields, rows| stream.map(fields, rows)));
-            landing.land(place, key, received_at, customers, false, attempts).await?
+            let context = MapContext::of_stream(connection, stream, origin);
+            let attempts = attempts(records, &context, |fields, rows| stream.map(fields, rows));
+            self.landing().land(batch, attempts).await?
         };
         ledger.pages = 1;
         Ok(ledger)
@@ -209,13 +221,3 @@ const STILL: Ledger = Ledger {
     missed_by_webhook: 0,
     drifted: 0,
 };
-
-fn event_context<'c>(connection: &'c Connection, webhook: &dyn Webhook) -> MapContext<'c> {
-    MapContext {
-        source: connection.source.name,
-        connection: &connection.name,
-        region: connection.common.region.as_deref(),
-        granularity_micros: webhook.facts().granularity.micros(),
-        origin: Origin::Event,
-    }
-}

@@ -1,5 +1,7 @@
 //! What one record maps to: drafts of rows, before provenance is complete.
 
+use crate::config::Connection;
+use crate::connector::{AnyStream, Webhook};
 use crate::schema::{Entity, RecordKey, Timestamp};
 
 /// How a record reached us; a settled read outranks an early one that carries the same change time.
@@ -26,6 +28,23 @@ pub struct MapContext<'c> {
     pub granularity_micros: i64,
     /// How the record reached us.
     pub origin: Origin,
+}
+
+impl<'c> MapContext<'c> {
+    /// Records of a stream.
+    pub fn of_stream(connection: &'c Connection, stream: &dyn AnyStream, origin: Origin) -> Self {
+        Self::of(connection, stream.facts().granularity.value.micros(), origin)
+    }
+
+    /// Events of a webhook.
+    pub fn of_events(connection: &'c Connection, webhook: &dyn Webhook) -> Self {
+        Self::of(connection, webhook.facts().granularity.micros(), Origin::Event)
+    }
+
+    fn of(connection: &'c Connection, granularity_micros: i64, origin: Origin) -> Self {
+        let (source, region) = (connection.source.name, connection.common.region.as_deref());
+        Self { source, connection: &connection.name, region, granularity_micros, origin }
+    }
 }
 
 /// A row as a connector sees it; provenance and hash are added when it lands.

@@ -34,7 +34,9 @@ impl fmt::Display for SecretRef {
             Self::Env(name) => write!(formatter, "the environment variable {name}"),
             Self::File(path) => write!(formatter, "the file {}", path.display()),
             Self::Store { name, key: None } => write!(formatter, "the secret {name}"),
-            Self::Store { name, key: Some(key) } => write!(formatter, "the field {key} of the secret {name}"),
+            Self::Store { name, key: Some(key) } => {
+                write!(formatter, "the field {key} of the secret {name}")
+            }
         }
     }
 }
@@ -64,7 +66,11 @@ impl<'de> Deserialize<'de> for SecretRef {
                         "file" => &mut file,
                         "secret" => &mut secret,
                         "key" => &mut key,
-                        _ => return Err(A::Error::custom(format!("unknown key {name:?}, expected {SHAPE}"))),
+                        _ => {
+                            return Err(A::Error::custom(format!(
+                                "unknown key {name:?}, expected {SHAPE}"
+                            )));
+                        }
                     };
                     *slot = Some(map.next_value::<String>()?);
                 }
@@ -124,7 +130,10 @@ impl Secrets {
             SecretRef::Env(name) => std::env::var(name)
                 .map(SecretString::from)
                 .map_err(|_| missing("is not set; export it before running tributary"))?,
-            SecretRef::File(path) => self.read_file(path).await.map_err(|error| missing(&format!("cannot be read: {error}")))?,
+            SecretRef::File(path) => self
+                .read_file(path)
+                .await
+                .map_err(|error| missing(&format!("cannot be read: {error}")))?,
             SecretRef::Store { name, key } => {
                 let whole = self.read_store(name).await?;
                 match key {
@@ -167,7 +176,8 @@ impl Secrets {
 }
 
 fn field(whole: &SecretString, key: &str) -> Option<SecretString> {
-    let mut fields: HashMap<String, serde_json::Value> = serde_json::from_str(whole.expose_secret()).ok()?;
+    let mut fields: HashMap<String, serde_json::Value> =
+        serde_json::from_str(whole.expose_secret()).ok()?;
     match fields.remove(key)? {
         serde_json::Value::String(text) => Some(SecretString::from(text)),
         other => Some(SecretString::from(other.to_string())),

@@ -99,12 +99,22 @@ impl Signature {
         tolerance: Option<Duration>,
         now: Timestamp,
     ) -> Result<(), Error> {
-        let header = delivery.header(self.header).ok_or(Error::Unverified("the signature header is missing"))?;
-        let given = self.encoding.decode(header).ok_or(Error::Unverified("the signature is not well formed"))?;
+        let header = delivery
+            .header(self.header)
+            .ok_or(Error::Unverified("the signature header is missing"))?;
+        let given = self
+            .encoding
+            .decode(header)
+            .ok_or(Error::Unverified("the signature is not well formed"))?;
         if let Some(time) = &self.timestamp {
             let tolerance = tolerance.unwrap_or(time.tolerance);
-            let text = delivery.header(time.header).ok_or(Error::Unverified("the signature's time is missing"))?;
-            let at = time.format.parse(text).ok_or(Error::Unverified("the signature's time is not well formed"))?;
+            let text = delivery
+                .header(time.header)
+                .ok_or(Error::Unverified("the signature's time is missing"))?;
+            let at = time
+                .format
+                .parse(text)
+                .ok_or(Error::Unverified("the signature's time is not well formed"))?;
             let distance = i128::from(at.as_micros()) - i128::from(now.as_micros());
             if distance.unsigned_abs() > tolerance.as_micros() {
                 return Err(Error::Unverified("the signature's time is outside the tolerance"));
@@ -116,7 +126,11 @@ impl Signature {
                 accepted |= bool::from(expected.as_slice().ct_eq(&given));
             }
         }
-        if accepted { Ok(()) } else { Err(Error::Unverified("no secret of the connection matches")) }
+        if accepted {
+            Ok(())
+        } else {
+            Err(Error::Unverified("no secret of the connection matches"))
+        }
     }
 
     /// The signature's bytes for this delivery under `secret`; none if a signed header is missing or the secret is
@@ -168,8 +182,12 @@ impl TimeFormat {
     fn parse(self, text: &str) -> Option<Timestamp> {
         match self {
             Self::Rfc3339 => Timestamp::parse_rfc3339(text).ok(),
-            Self::UnixSeconds => Timestamp::from_micros(text.parse::<i64>().ok()?.checked_mul(1_000_000)?).ok(),
-            Self::UnixMillis => Timestamp::from_micros(text.parse::<i64>().ok()?.checked_mul(1_000)?).ok(),
+            Self::UnixSeconds => {
+                Timestamp::from_micros(text.parse::<i64>().ok()?.checked_mul(1_000_000)?).ok()
+            }
+            Self::UnixMillis => {
+                Timestamp::from_micros(text.parse::<i64>().ok()?.checked_mul(1_000)?).ok()
+            }
         }
     }
 

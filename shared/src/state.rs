@@ -95,7 +95,7 @@ fn text(value: impl Into<String>) -> AttributeValue {
     AttributeValue::S(value.into())
 }
 
-fn number(value: impl ToString) -> AttributeValue {
+fn number(value: impl std::fmt::Display) -> AttributeValue {
     AttributeValue::N(value.to_string())
 }
 
@@ -123,7 +123,9 @@ fn time_of(item: &Item, name: &str) -> Option<Timestamp> {
 fn other(fault: StoreFault) -> Error {
     match fault {
         StoreFault::Other(error) => error,
-        StoreFault::Condition => Error::Invariant("an unconditional write was refused by a condition".to_owned()),
+        StoreFault::Condition => {
+            Error::Invariant("an unconditional write was refused by a condition".to_owned())
+        }
     }
 }
 
@@ -138,7 +140,13 @@ impl State {
     }
 
     /// Takes the lease of a stream until `until`, or says none if another run holds it.
-    pub async fn lease(&self, connection: &str, stream: &str, owner: &str, until: Timestamp) -> Result<Option<Held>, Error> {
+    pub async fn lease(
+        &self,
+        connection: &str,
+        stream: &str,
+        owner: &str,
+        until: Timestamp,
+    ) -> Result<Option<Held>, Error> {
         let taken = persist("taking the lease of a stream", || {
             self.client
                 .update_item()
@@ -175,9 +183,13 @@ impl State {
             }
             Err(StoreFault::Other(error)) => return Err(error),
         };
-        let cursor = text_of(&item, "cursor").map(RawValue::from_string).transpose().map_err(|error| {
-            Error::Invariant(format!("the saved cursor of {connection}/{stream} is not JSON: {}", json_reason(&error)))
-        })?;
+        let cursor =
+            text_of(&item, "cursor").map(RawValue::from_string).transpose().map_err(|error| {
+                Error::Invariant(format!(
+                    "the saved cursor of {connection}/{stream} is not JSON: {}",
+                    json_reason(&error)
+                ))
+            })?;
         Ok(Some(Held {
             connection: connection.to_owned(),
             stream: stream.to_owned(),
@@ -226,7 +238,10 @@ impl State {
             Ok(_) => {}
             // A write that timed out but was applied is refused the second time.
             Err(StoreFault::Condition) => {
-                let item = self.item(stream_pk(&held.connection, &held.stream), "V").await?.unwrap_or_default();
+                let item = self
+                    .item(stream_pk(&held.connection, &held.stream), "V")
+                    .await?
+                    .unwrap_or_default();
                 let mine = number_of::<u64>(&item, "epoch") == Some(held.epoch);
                 if !mine || text_of(&item, "cursor").as_deref() != Some(cursor.get()) {
                     return Err(Error::LeaseLost);
@@ -240,8 +255,14 @@ impl State {
     }
 
     /// Gives the lease back, notes the run and, for a pause, when the source may be called again.
-    pub async fn finish(&self, held: &Held, run: &Run, not_before: Option<Timestamp>) -> Result<(), Error> {
-        let ledger = serde_json::to_string(run).map_err(|error| Error::Invariant(json_reason(&error)))?;
+    pub async fn finish(
+        &self,
+        held: &Held,
+        run: &Run,
+        not_before: Option<Timestamp>,
+    ) -> Result<(), Error> {
+        let ledger =
+            serde_json::to_string(run).map_err(|error| Error::Invariant(json_reason(&error)))?;
         persist("storing a ledger", || {
             self.client
                 .put_item()
@@ -274,7 +295,10 @@ impl State {
                 set.push_str(", caught_up_at = :now");
                 update = update.expression_attribute_values(":now", time(clock::now()));
             }
-            update.update_expression(set + " REMOVE lease_until, #o").expression_attribute_names("#o", "owner").send()
+            update
+                .update_expression(set + " REMOVE lease_until, #o")
+                .expression_attribute_names("#o", "owner")
+                .send()
         })
         .await;
         match released {
@@ -320,7 +344,13 @@ impl State {
     }
 
     /// Looks a delivery id up and notes it with the body's digest if it is new.
-    pub async fn see_delivery(&self, connection: &str, id: &str, body: Sha256, keep: Duration) -> Result<Seen, Error> {
+    pub async fn see_delivery(
+        &self,
+        connection: &str,
+        id: &str,
+        body: Sha256,
+        keep: Duration,
+    ) -> Result<Seen, Error> {
         let pk = || text(format!("DELIVERY#{connection}"));
         let noted = persist("noting a delivery id", || {
             self.client
@@ -380,7 +410,10 @@ impl State {
         .map_err(other)
     }
 
-    fn token_update(&self, connection: &str) -> aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder {
+    fn token_update(
+        &self,
+        connection: &str,
+    ) -> aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder {
         self.client
             .update_item()
             .table_name(&self.table)
@@ -397,11 +430,18 @@ impl State {
 
 #[async_trait]
 impl TokenRegister for State {
-    async fn claim(&self, connection: &str, version: u64, for_at_most: Duration) -> Result<bool, Error> {
+    async fn claim(
+        &self,
+        connection: &str,
+        version: u64,
+        for_at_most: Duration,
+    ) -> Result<bool, Error> {
         let now = clock::now();
         let claimed = persist("claiming a token refresh", || {
             self.token_update(connection)
-                .update_expression("SET claimed_until = :until, version = if_not_exists(version, :version)")
+                .update_expression(
+                    "SET claimed_until = :until, version = if_not_exists(version, :version)",
+                )
                 .condition_expression(
                     "(attribute_not_exists(claimed_until) OR claimed_until < :now) \
                      AND (attribute_not_exists(version) OR version <= :version)",

@@ -6,7 +6,8 @@ use std::time::Duration;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType, TimeToLiveSpecification,
+    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
+    TimeToLiveSpecification,
 };
 use backon::{BackoffBuilder, ExponentialBuilder};
 
@@ -32,7 +33,11 @@ pub async fn aws_config() -> SdkConfig {
 impl Stores {
     /// Clients for the AWS account, or for whatever the environment's endpoints point at.
     pub fn new(config: &SdkConfig, names: StoreSettings) -> Self {
-        Self { s3: aws_sdk_s3::Client::new(config), dynamodb: aws_sdk_dynamodb::Client::new(config), names }
+        Self {
+            s3: aws_sdk_s3::Client::new(config),
+            dynamodb: aws_sdk_dynamodb::Client::new(config),
+            names,
+        }
     }
 
     /// Creates the bucket and the tables where they are missing; in AWS the template does this.
@@ -56,8 +61,11 @@ impl Stores {
         if self.dynamodb.describe_table().table_name(name).send().await.is_ok() {
             return Ok(());
         }
-        let failed = |error: Box<dyn StdError + Send + Sync>| Error::landing(format!("creating the table {name}"), error);
-        let mut create = self.dynamodb.create_table().table_name(name).billing_mode(BillingMode::PayPerRequest);
+        let failed = |error: Box<dyn StdError + Send + Sync>| {
+            Error::landing(format!("creating the table {name}"), error)
+        };
+        let mut create =
+            self.dynamodb.create_table().table_name(name).billing_mode(BillingMode::PayPerRequest);
         for (attribute, role) in [("pk", KeyType::Hash), ("sk", KeyType::Range)] {
             create = create
                 .attribute_definitions(
@@ -150,16 +158,28 @@ fn verdict<E: ProvideErrorMetadata>(error: &SdkError<E>) -> Verdict {
         SdkError::ServiceError(service) => {
             (service.err().code().unwrap_or_default(), service.err().message().unwrap_or_default())
         }
-        SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) | SdkError::ResponseError(_) => return Verdict::Again,
+        SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) | SdkError::ResponseError(_) => {
+            return Verdict::Again;
+        }
         _ => return Verdict::Final,
     };
     match code {
         "ConditionalCheckFailedException" | "PreconditionFailed" => Verdict::Condition,
         // A cancelled transaction names the reason of each action; only a failed condition is final.
-        "TransactionCanceledException" if message.contains("ConditionalCheckFailed") => Verdict::Condition,
-        "TransactionCanceledException" | "TransactionConflictException" | "TransactionInProgressException" => Verdict::Again,
-        "ProvisionedThroughputExceededException" | "ThrottlingException" | "RequestLimitExceeded" | "SlowDown"
-        | "ConditionalRequestConflict" | "InternalServerError" | "InternalError" | "ServiceUnavailable" => Verdict::Again,
+        "TransactionCanceledException" if message.contains("ConditionalCheckFailed") => {
+            Verdict::Condition
+        }
+        "TransactionCanceledException"
+        | "TransactionConflictException"
+        | "TransactionInProgressException"
+        | "ProvisionedThroughputExceededException"
+        | "ThrottlingException"
+        | "RequestLimitExceeded"
+        | "SlowDown"
+        | "ConditionalRequestConflict"
+        | "InternalServerError"
+        | "InternalError"
+        | "ServiceUnavailable" => Verdict::Again,
         _ => match status {
             Some(412) => Verdict::Condition,
             Some(409 | 429) => Verdict::Again,

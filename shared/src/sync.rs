@@ -21,8 +21,9 @@ use crate::config::Connection;
 use crate::connector::{AnyStream, Horizon};
 use crate::crash::{Point, point};
 use crate::error::Error;
+use crate::facts::StreamFacts;
 use crate::http::Client;
-use crate::landing::{Landing, Place, attempt};
+use crate::landing::{Batch, Landing, Place, attempts};
 use crate::ledger::{Ledger, Outcome, Run};
 use crate::page::{Next, Response};
 use crate::request::Request;
@@ -105,7 +106,11 @@ impl Puller<'_> {
         self.observer.on(connection, name, Progress::Started);
         let mut reading = Reading::default();
         let mut held = None;
-        let end = match self.state.lease(connection, name, &Uuid::new_v4().to_string(), self.lease_until()).await {
+        let end = match self
+            .state
+            .lease(connection, name, &Uuid::new_v4().to_string(), self.lease_until())
+            .await
+        {
             Ok(None) => Ok(End::paused("another run is reading this stream")),
             Ok(Some(mut lease)) => {
                 point(Point::AfterLease);
@@ -129,9 +134,17 @@ impl Puller<'_> {
         };
         let mut not_before = None;
         match end {
-            Ok(end) => (run.outcome, run.note, not_before) = (end.outcome, end.note, end.not_before),
+            Ok(end) => {
+                (run.outcome, run.note, not_before) = (end.outcome, end.note, end.not_before);
+            }
             Err(failure) => {
-                error!(connection, stream = name, kind = failure.kind(), error = failure.chain(), "stream failed");
+                error!(
+                    connection,
+                    stream = name,
+                    kind = failure.kind(),
+                    error = failure.chain(),
+                    "stream failed"
+                );
                 run.error = Some(failure.chain());
             }
         }
@@ -139,11 +152,25 @@ impl Puller<'_> {
         if let Some(held) = &held
             && let Err(failure) = self.state.finish(held, &run, not_before).await
         {
-            error!(connection, stream = name, error = failure.chain(), "the ledger of the run was not stored");
+            error!(
+                connection,
+                stream = name,
+                error = failure.chain(),
+                "the ledger of the run was not stored"
+            );
             run.outcome = Outcome::Failed;
             run.error.get_or_insert_with(|| failure.chain());
         }
-        let Ledger { pages, fetched, landed, unchanged, quarantined, filtered, missed_by_webhook, drifted } = run.ledger;
+        let Ledger {
+            pages,
+            fetched,
+            landed,
+            unchanged,
+            quarantined,
+            filtered,
+            missed_by_webhook,
+            drifted,
+        } = run.ledger;
         info!(
             connection, stream = name, outcome = ?run.outcome, pages, fetched, landed, unchanged, quarantined, filtered,
             missed_by_webhook, drifted, seconds = run.seconds, "finished {connection}/{name}"
@@ -157,7 +184,11 @@ impl Puller<'_> {
         let facts = stream.facts();
         match end {
             Err(Error::LeaseLost) => {
-                warn!(connection = self.connection.name, stream = facts.name, "another run took over");
+                warn!(
+                    connection = self.connection.name,
+                    stream = facts.name,
+                    "another run took over"
+                );
                 Ok(End::paused("another run took this stream over"))
             }
             Err(Error::RateLimited { retry_after: Some(wait) }) => Ok(End {
@@ -165,16 +196,22 @@ impl Puller<'_> {
                 not_before: Some(clock::after(clock::now(), wait)),
                 note: Some(format!("the source asks to wait {} s", wait.as_secs())),
             }),
-            Err(Error::Unauthorized { status: 403, .. } | Error::Rejected { status: 404, .. }) if facts.optional.is_some() => {
+            Err(Error::Unauthorized { status: 403, .. } | Error::Rejected { status: 404, .. })
+                if facts.optional.is_some() =>
+            {
                 let why = facts.optional.unwrap_or_default();
-                Ok(End { note: Some(format!("not offered by this account: {why}")), ..End::caught_up() })
+                Ok(End {
+                    note: Some(format!("not offered by this account: {why}")),
+                    ..End::caught_up()
+                })
             }
             other => other,
         }
     }
 
     fn lease_until(&self) -> Timestamp {
-        let time = self.budget.remaining().map_or(LEASE, |left| LEASE.min(left + Duration::from_secs(10)));
+        let time =
+            self.budget.remaining().map_or(LEASE, |left| LEASE.min(left + Duration::from_secs(10)));
         clock::after(clock::now(), time)
     }
 
@@ -183,113 +220,177 @@ impl Puller<'_> {
         self.budget.remaining().is_some_and(|left| left < slowest * 3)
     }
 
-    async fn read(&self, stream: &dyn AnyStream, held: &mut Held, reading: &mut Reading) -> Result<End, Error> {
+    async fn read(
+        &self,
+        stream: &dyn AnyStream,
+        held: &mut Held,
+        reading: &mut Reading,
+    ) -> Result<End, Error> {
         let facts = stream.facts();
+        if let Some(end) = self.wait_as_asked(facts, held).await {
+            return Ok(end);
+        }
         let horizon = Horizon {
             start: self.connection.common.start.unwrap_or(Timestamp::UNIX_EPOCH),
             until: clock::before(clock::now(), facts.lag.value),
         };
-        if let Some(at) = held.not_before {
-            let wait = Duration::from_micros(u64::try_from(at.as_micros() - clock::now().as_micros()).unwrap_or(0));
-            if !self.budget.allows(wait) || (self.budget.remaining().is_none() && wait > LEASE / 2) {
-                return Ok(End { not_before: Some(at), ..End::paused(format!("the source asks not to be called before {at}")) });
-            }
-            if !wait.is_zero() {
-                self.observer.on(&self.connection.name, facts.name, Progress::Waiting(wait));
-                tokio::time::sleep(wait).await;
-            }
-        }
-        let catching_up = held.cursor().is_some();
-        let mut cursor = stream.start(held.cursor(), &horizon)?;
-        let mut guard = LoopGuard::default();
-        let mut prefetched: Option<Prefetch> = None;
-        let mut restarted = false;
-        let mut unreadable = 0;
+        let mut walk = Walk {
+            puller: self,
+            stream,
+            facts,
+            horizon,
+            catching_up: held.cursor().is_some(),
+            cursor: stream.start(held.cursor(), &horizon)?,
+            guard: LoopGuard::default(),
+            prefetched: None,
+            restarted: false,
+            unreadable: 0,
+        };
         loop {
-            let page_started = Instant::now();
-            let answer = match prefetched.take() {
-                Some(fetch) => fetch.join().await,
-                None => self.client.send(&stream.request(&cursor, &horizon)?, facts, self.budget).await,
-            };
-            let response = match answer {
-                Err(Error::Rejected { status, .. } | Error::Unauthorized { status, .. })
-                    if facts.expired_cursor.contains(&status) && !restarted && held.cursor().is_some() =>
-                {
-                    warn!(connection = self.connection.name, stream = facts.name, status, "the source forgot the cursor; reading its window again");
-                    cursor = stream.restart(&cursor, &horizon)?;
-                    restarted = true;
-                    continue;
+            let Some(step) = walk.step(held, reading).await? else { continue };
+            match step {
+                Next::Done(()) => return Ok(End::caught_up()),
+                _ if self.out_of_time(reading.slowest) => {
+                    return Ok(End::paused("out of time; the next run goes on from here"));
                 }
-                other => other?,
-            };
-            let request = stream.request(&cursor, &horizon)?;
-            let place = self.place(facts.name);
-            // With its cursor, the page can be mapped again on its own.
-            let notes = [
-                ("request", request.name()),
-                ("status", response.status.to_string()),
-                ("cursor", STANDARD.encode(cursor.get())),
-            ];
-            let raw_key = self.landing.raw(place, &response.body, response.received_at, &notes).await?;
-            let page = match stream.page(&cursor, &horizon, &response) {
-                Err(Error::Decode(why)) if unreadable + 1 < UNREADABLE => {
-                    unreadable += 1;
-                    warn!(connection = self.connection.name, stream = facts.name, why, "asking again for an unreadable page");
-                    tokio::time::sleep(Duration::from_millis(250) * unreadable).await;
-                    continue;
-                }
-                other => other?,
-            };
-            unreadable = 0;
-            guard.check(&cursor, &page.next, &raw_key, page.records.len())?;
-            if let Next::More(next) = &page.next
-                && !self.out_of_time(reading.slowest)
-            {
-                let request = stream.request(next, &horizon)?;
-                prefetched = Some(Prefetch::start(&self.client, request, facts, self.budget));
-            }
-            let context = MapContext {
-                source: self.connection.source.name,
-                connection: &self.connection.name,
-                region: self.connection.common.region.as_deref(),
-                granularity_micros: facts.granularity.value.micros(),
-                origin: Origin::Page,
-            };
-            let attempts = page.records.iter().map(|record| {
-                attempt(record, &context, |fields, rows| stream.map(fields, rows))
-            });
-            let expected = catching_up && facts.pushed && !self.connection.common.webhook_secrets.is_empty();
-            let common = &self.connection.common;
-            let mut landed =
-                self.landing.land(place, &raw_key, response.received_at, common.customers, expected, attempts).await?;
-            landed.pages = 1;
-            let next = page.next.cursor();
-            let watermark = stream.watermark(next).map(|at| at.min(horizon.until));
-            self.state.save(held, next, watermark, self.lease_until()).await?;
-            point(Point::AfterCursor);
-            reading.ledger.add(&landed);
-            reading.watermark = watermark;
-            reading.slowest = reading.slowest.max(page_started.elapsed());
-            self.observer.on(&self.connection.name, facts.name, Progress::Page(&reading.ledger, watermark));
-            cursor = next.to_owned();
-            match page.next {
-                Next::Done(_) => return Ok(End::caught_up()),
-                _ if self.out_of_time(reading.slowest) => return Ok(End::paused("out of time; the next run goes on from here")),
-                Next::More(_) => {}
-                Next::Later(_, wait) if self.budget.allows(wait) => {
-                    self.observer.on(&self.connection.name, facts.name, Progress::Waiting(wait));
-                    tokio::time::sleep(wait).await;
-                }
-                Next::Later(_, wait) => {
+                Next::More(()) => {}
+                Next::Later((), wait) if self.budget.allows(wait) => self.wait(facts, wait).await,
+                Next::Later((), wait) => {
                     let at = clock::after(clock::now(), wait);
-                    return Ok(End { not_before: Some(at), ..End::paused("the source is still preparing the answer") });
+                    return Ok(End {
+                        not_before: Some(at),
+                        ..End::paused("the source is still preparing the answer")
+                    });
                 }
             }
         }
     }
 
-    fn place(&self, stream: &'static str) -> Place<'_> {
-        Place { source: self.connection.source.name, connection: &self.connection.name, stream }
+    async fn wait(&self, facts: &StreamFacts, time: Duration) {
+        self.observer.on(&self.connection.name, facts.name, Progress::Waiting(time));
+        tokio::time::sleep(time).await;
+    }
+
+    /// Waits until the source may be called again, or ends the run if that is too long.
+    async fn wait_as_asked(&self, facts: &StreamFacts, held: &Held) -> Option<End> {
+        let at = held.not_before?;
+        let wait = u64::try_from(at.as_micros() - clock::now().as_micros()).unwrap_or(0);
+        let wait = Duration::from_micros(wait);
+        let bearable = self.budget.remaining().unwrap_or(LEASE / 2);
+        if wait >= bearable {
+            let note = format!("the source asks not to be called before {at}");
+            return Some(End { not_before: Some(at), ..End::paused(note) });
+        }
+        if !wait.is_zero() {
+            self.wait(facts, wait).await;
+        }
+        None
+    }
+}
+
+/// One run's way through a stream.
+struct Walk<'w> {
+    puller: &'w Puller<'w>,
+    stream: &'w dyn AnyStream,
+    facts: &'static StreamFacts,
+    horizon: Horizon,
+    /// Whether an earlier run has read this stream: then its webhooks should have brought what is new.
+    catching_up: bool,
+    cursor: Box<RawValue>,
+    guard: LoopGuard,
+    prefetched: Option<Prefetch>,
+    restarted: bool,
+    unreadable: u32,
+}
+
+impl Walk<'_> {
+    /// Asks, lands, saves; none when the same place has to be asked again.
+    async fn step(
+        &mut self,
+        held: &mut Held,
+        reading: &mut Reading,
+    ) -> Result<Option<Next<()>>, Error> {
+        let started = Instant::now();
+        let Puller { landing, connection, observer, .. } = self.puller;
+        let Some(response) = self.ask(held).await? else { return Ok(None) };
+        let request = self.stream.request(&self.cursor, &self.horizon)?;
+        // With its cursor, the page can be mapped again on its own.
+        let notes = [
+            ("request", request.name()),
+            ("status", response.status.to_string()),
+            ("cursor", STANDARD.encode(self.cursor.get())),
+        ];
+        let place = Place::of(connection, self.facts.name);
+        let raw_key = landing.raw(place, &response.body, response.received_at, &notes).await?;
+        let page = match self.stream.page(&self.cursor, &self.horizon, &response) {
+            Err(Error::Decode(why)) if self.unreadable + 1 < UNREADABLE => {
+                self.unreadable += 1;
+                let (connection, stream) = (&connection.name, self.facts.name);
+                warn!(connection, stream, why, "asking again for an unreadable page");
+                tokio::time::sleep(Duration::from_millis(250) * self.unreadable).await;
+                return Ok(None);
+            }
+            other => other?,
+        };
+        self.unreadable = 0;
+        self.guard.check(&self.cursor, &page.next, &raw_key, page.records.len())?;
+        self.prefetch(&page.next, reading.slowest)?;
+        let context = MapContext::of_stream(connection, self.stream, Origin::Page);
+        let records = page.records.iter().copied();
+        let attempts = attempts(records, &context, |fields, rows| self.stream.map(fields, rows));
+        let pushes = !connection.common.webhook_secrets.is_empty();
+        let batch = Batch {
+            expected: self.catching_up && self.facts.pushed && pushes,
+            ..Batch::of(connection, self.facts.name, &raw_key, response.received_at)
+        };
+        let landed = Ledger { pages: 1, ..landing.land(batch, attempts).await? };
+        let next = page.next.cursor();
+        let watermark = self.stream.watermark(next).map(|at| at.min(self.horizon.until));
+        self.puller.state.save(held, next, watermark, self.puller.lease_until()).await?;
+        point(Point::AfterCursor);
+        reading.ledger.add(&landed);
+        reading.watermark = watermark;
+        reading.slowest = reading.slowest.max(started.elapsed());
+        let progress = Progress::Page(&reading.ledger, watermark);
+        observer.on(&connection.name, self.facts.name, progress);
+        next.clone_into(&mut self.cursor);
+        Ok(Some(page.next.map(drop)))
+    }
+
+    /// The answer at the cursor; none after the source forgot the cursor and the window has to be read again.
+    async fn ask(&mut self, held: &Held) -> Result<Option<Response>, Error> {
+        let Puller { client, budget, connection, .. } = self.puller;
+        let answer = if let Some(fetch) = self.prefetched.take() {
+            fetch.join().await
+        } else {
+            let request = self.stream.request(&self.cursor, &self.horizon)?;
+            client.send(&request, self.facts, *budget).await
+        };
+        match answer {
+            Err(Error::Rejected { status, .. } | Error::Unauthorized { status, .. })
+                if self.facts.expired_cursor.contains(&status)
+                    && !self.restarted
+                    && held.cursor().is_some() =>
+            {
+                let (connection, stream) = (&connection.name, self.facts.name);
+                warn!(connection, stream, status, "the cursor expired; reading its window again");
+                self.cursor = self.stream.restart(&self.cursor, &self.horizon)?;
+                self.restarted = true;
+                Ok(None)
+            }
+            other => other.map(Some),
+        }
+    }
+
+    /// Fetches the next page while this one lands, if there is time for it.
+    fn prefetch(&mut self, next: &Next<Box<RawValue>>, slowest: Duration) -> Result<(), Error> {
+        let Next::More(next) = next else { return Ok(()) };
+        if !self.puller.out_of_time(slowest) {
+            let request = self.stream.request(next, &self.horizon)?;
+            let Puller { client, budget, .. } = self.puller;
+            self.prefetched = Some(Prefetch::start(client, request, self.facts, *budget));
+        }
+        Ok(())
     }
 }
 
@@ -297,13 +398,20 @@ impl Puller<'_> {
 struct Prefetch(JoinHandle<Result<Response, Error>>);
 
 impl Prefetch {
-    fn start(client: &Arc<Client>, request: Request, facts: &'static crate::facts::StreamFacts, budget: Budget) -> Self {
+    fn start(
+        client: &Arc<Client>,
+        request: Request,
+        facts: &'static StreamFacts,
+        budget: Budget,
+    ) -> Self {
         let client = Arc::clone(client);
         Self(tokio::spawn(async move { client.send(&request, facts, budget).await }))
     }
 
     async fn join(mut self) -> Result<Response, Error> {
-        (&mut self.0).await.unwrap_or_else(|error| Err(Error::Invariant(format!("fetching a page stopped: {error}"))))
+        (&mut self.0).await.unwrap_or_else(|error| {
+            Err(Error::Invariant(format!("fetching a page stopped: {error}")))
+        })
     }
 }
 
@@ -331,7 +439,9 @@ impl LoopGuard {
         let Next::More(next) = next else { return Ok(()) };
         self.cursors.insert(Sha256::of(cursor.get().as_bytes()));
         if self.cursors.contains(&Sha256::of(next.get().as_bytes())) {
-            return Err(Error::Stuck("the source sends us back to a cursor that was read already".to_owned()));
+            return Err(Error::Stuck(
+                "the source sends us back to a cursor that was read already".to_owned(),
+            ));
         }
         // The raw key names the digest of the body.
         if records > 0 && self.last_page.as_deref() == Some(raw_key) {

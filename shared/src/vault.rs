@@ -9,13 +9,17 @@ use crate::http::{StoredTokens, TokenVault, Tokens};
 
 fn read(connection: &str, text: &str) -> Result<Tokens, Error> {
     let stored: StoredTokens = serde_json::from_str(text).map_err(|error| {
-        Error::Config(format!("the saved tokens of {connection} cannot be read: {}", json_reason(&error)))
+        Error::Config(format!(
+            "the saved tokens of {connection} cannot be read: {}",
+            json_reason(&error)
+        ))
     })?;
     Ok(stored.into())
 }
 
 fn write(tokens: &Tokens) -> Result<String, Error> {
-    serde_json::to_string(&StoredTokens::from(tokens)).map_err(|error| Error::Invariant(json_reason(&error)))
+    serde_json::to_string(&StoredTokens::from(tokens))
+        .map_err(|error| Error::Invariant(json_reason(&error)))
 }
 
 /// Tokens as files `<folder>/<connection>.json`, readable by their owner only.
@@ -95,18 +99,31 @@ impl TokenVault for SecretsManagerVault {
         let name = self.name(connection);
         match self.client.get_secret_value().secret_id(&name).send().await {
             Ok(answer) => read(connection, answer.secret_string().unwrap_or_default()).map(Some),
-            Err(error) if error.as_service_error().is_some_and(|error| error.is_resource_not_found_exception()) => Ok(None),
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError::is_resource_not_found_exception) =>
+            {
+                Ok(None)
+            }
             Err(error) => Err(Error::landing(format!("reading the secret {name}"), error)),
         }
     }
 
     async fn save(&self, connection: &str, tokens: &Tokens) -> Result<(), Error> {
         let (name, text) = (self.name(connection), write(tokens)?);
-        let failed = |error: crate::error::Cause| Error::landing(format!("writing the secret {name}"), error);
+        let failed = |error: crate::error::Cause| {
+            Error::landing(format!("writing the secret {name}"), error)
+        };
         match self.client.put_secret_value().secret_id(&name).secret_string(&text).send().await {
             Ok(_) => Ok(()),
-            Err(error) if error.as_service_error().is_some_and(|error| error.is_resource_not_found_exception()) => {
-                let created = self.client.create_secret().name(&name).secret_string(&text).send().await;
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(aws_sdk_secretsmanager::operation::put_secret_value::PutSecretValueError::is_resource_not_found_exception) =>
+            {
+                let created =
+                    self.client.create_secret().name(&name).secret_string(&text).send().await;
                 created.map(drop).map_err(|error| failed(error.into()))
             }
             Err(error) => Err(failed(error.into())),

@@ -1,4 +1,4 @@
-//! DynamoDB by dynoxide over one SQLite file.
+//! `DynamoDB` by dynoxide over one `SQLite` file.
 
 use std::path::Path;
 use std::time::Duration;
@@ -25,7 +25,7 @@ pub(super) fn open(data: &Path, durability: Durability) -> Result<Database, Embe
     open().map_err(|source| EmbeddedError::Database { path: path.clone(), source })
 }
 
-/// Removes expired items for ever: DynamoDB does it by itself, dynoxide when told.
+/// Removes expired items for ever: `DynamoDB` does it by itself, dynoxide when told.
 pub(super) async fn sweep(database: Database, every: Duration) {
     let mut clock = tokio::time::interval(every);
     clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -35,7 +35,7 @@ pub(super) async fn sweep(database: Database, every: Duration) {
             Ok(0) => {}
             Ok(items) => tracing::debug!(items, "removed expired items"),
             Err(error) => {
-                tracing::warn!(%error, "could not remove expired items; trying again in {every:?}")
+                tracing::warn!(%error, "could not remove expired items; trying again in {every:?}");
             }
         }
     }

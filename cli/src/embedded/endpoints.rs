@@ -16,7 +16,7 @@ const ANSWER_WITHIN: Duration = Duration::from_millis(500);
 pub struct Endpoints {
     /// The S3 endpoint, `http://127.0.0.1:<port>`.
     pub s3: String,
-    /// The DynamoDB endpoint, `http://127.0.0.1:<port>`.
+    /// The `DynamoDB` endpoint, `http://127.0.0.1:<port>`.
     pub dynamodb: String,
     /// The process that serves them.
     pub pid: u32,

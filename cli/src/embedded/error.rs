@@ -44,21 +44,21 @@ pub enum EmbeddedError {
         "cannot listen on 127.0.0.1:{port} for {store}: stop the program that uses the port, or set another one (0 takes any)"
     )]
     Port {
-        /// S3 or DynamoDB.
+        /// S3 or `DynamoDB`.
         store: &'static str,
         /// The port asked for.
         port: u16,
         /// What the system said.
         source: io::Error,
     },
-    /// The DynamoDB tables cannot be opened.
+    /// The `DynamoDB` tables cannot be opened.
     #[error(
         "cannot open the DynamoDB tables in {}: bring the file back from a copy, or move it and its -wal and -shm \
          aside to begin with empty tables",
         path.display()
     )]
     Database {
-        /// The SQLite file.
+        /// The `SQLite` file.
         path: PathBuf,
         /// What the store said.
         source: dynoxide::errors::DynoxideError,

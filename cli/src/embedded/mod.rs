@@ -1,4 +1,4 @@
-//! S3 and DynamoDB inside this process, over one folder, so that everything runs on a laptop without an AWS account.
+//! S3 and `DynamoDB` inside this process, over one folder, so that everything runs on a laptop without an AWS account.
 //!
 //! The AWS SDK talks to both over loopback exactly as it talks to AWS: only endpoint and credentials differ.
 //!
@@ -38,11 +38,11 @@ const LOOK_AGAIN: Duration = Duration::from_millis(20);
 pub struct Options {
     /// Loopback port for S3; 0 takes any free one.
     pub s3_port: u16,
-    /// Loopback port for DynamoDB; 0 takes any free one.
+    /// Loopback port for `DynamoDB`; 0 takes any free one.
     pub dynamodb_port: u16,
     /// What a crash may take.
     pub durability: Durability,
-    /// How often expired DynamoDB items are removed.
+    /// How often expired `DynamoDB` items are removed.
     pub sweep_every: Duration,
 }
 
@@ -113,7 +113,7 @@ impl Embedded {
         self.s3.clone()
     }
 
-    /// A DynamoDB client for this folder; clones share connections.
+    /// A `DynamoDB` client for this folder; clones share connections.
     pub fn dynamodb_client(&self) -> aws_sdk_dynamodb::Client {
         self.dynamodb.clone()
     }

@@ -87,7 +87,12 @@ pub trait TokenVault: Send + Sync {
 #[async_trait]
 pub trait TokenRegister: Send + Sync {
     /// True for the one caller that may refresh the pair of this version now; its claim ends after `for_at_most`.
-    async fn claim(&self, connection: &str, version: u64, for_at_most: Duration) -> Result<bool, Error>;
+    async fn claim(
+        &self,
+        connection: &str,
+        version: u64,
+        for_at_most: Duration,
+    ) -> Result<bool, Error>;
     /// Notes that a pair of this version is saved.
     async fn done(&self, connection: &str, version: u64) -> Result<(), Error>;
     /// Notes that the operator has to authorise the connection again.
@@ -97,7 +102,7 @@ pub trait TokenRegister: Send + Sync {
 /// A refresh takes a second; a claim older than this belongs to a worker that died.
 const CLAIM: Duration = Duration::from_secs(30);
 /// How long before its end an access token is renewed. Not earlier: a refresh burns the refresh token.
-const RENEW_BEFORE: Duration = Duration::from_secs(60);
+const RENEW_BEFORE: Duration = Duration::from_mins(1);
 
 /// The signing-in of one connection.
 pub(crate) struct SignIn {
@@ -119,7 +124,15 @@ impl SignIn {
         register: Arc<dyn TokenRegister>,
         http: reqwest::Client,
     ) -> Self {
-        Self { connection: connection.to_owned(), auth, secrets, vault, register, http, current: Mutex::default() }
+        Self {
+            connection: connection.to_owned(),
+            auth,
+            secrets,
+            vault,
+            register,
+            http,
+            current: Mutex::default(),
+        }
     }
 
     /// The OAuth tokens to use, renewed if they are about to end; none for other kinds of credentials.
@@ -133,12 +146,12 @@ impl SignIn {
             current.clone()
         };
         match tokens {
-            Some(tokens) if self.must_renew(&tokens) => self.renew(&tokens).await.map(Some),
+            Some(tokens) if Self::must_renew(&tokens) => self.renew(&tokens).await.map(Some),
             tokens => Ok(tokens),
         }
     }
 
-    fn must_renew(&self, tokens: &Tokens) -> bool {
+    fn must_renew(tokens: &Tokens) -> bool {
         let soon = clock::after(clock::now(), RENEW_BEFORE);
         tokens.access.expose_secret().is_empty() || tokens.expires_at.is_some_and(|end| end <= soon)
     }
@@ -180,7 +193,9 @@ impl SignIn {
             }
             polls += 1;
             if polls > 200 {
-                return Err(Error::Unavailable("another worker's token refresh does not end".to_owned()));
+                return Err(Error::Unavailable(
+                    "another worker's token refresh does not end".to_owned(),
+                ));
             }
             tokio::time::sleep(Duration::from_millis(200)).await;
         };
@@ -199,15 +214,24 @@ impl SignIn {
         let call = self.http.post(oauth.token_url.clone());
         let call = match oauth.body {
             TokenBody::Json => {
-                let object: serde_json::Map<_, _> =
-                    parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())).collect();
-                call.header(http::header::CONTENT_TYPE, "application/json").body(serde_json::Value::from(object).to_string())
+                let object: serde_json::Map<_, _> = parameters
+                    .iter()
+                    .map(|(name, value)| ((*name).to_owned(), (*value).into()))
+                    .collect();
+                call.header(http::header::CONTENT_TYPE, "application/json")
+                    .body(serde_json::Value::from(object).to_string())
             }
-            TokenBody::Form => call
-                .header(http::header::CONTENT_TYPE, "application/x-www-form-urlencoded")
-                .body(url::form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish()),
+            TokenBody::Form => {
+                call.header(http::header::CONTENT_TYPE, "application/x-www-form-urlencoded").body(
+                    url::form_urlencoded::Serializer::new(String::new())
+                        .extend_pairs(parameters)
+                        .finish(),
+                )
+            }
         };
-        let unreachable = |error: reqwest::Error| Error::Unavailable(format!("token refresh: {}", error.without_url()));
+        let unreachable = |error: reqwest::Error| {
+            Error::Unavailable(format!("token refresh: {}", error.without_url()))
+        };
         let answer = call.send().await.map_err(unreachable)?;
         let status = answer.status().as_u16();
         if super::retry::is_transient(status) {
@@ -215,8 +239,14 @@ impl SignIn {
         }
         if status != 200 && status != 201 {
             self.register.needs_reauthorisation(&self.connection).await?;
-            error!(connection = self.connection, status, "the refresh token is no longer accepted: authorise this connection again");
-            return Err(Error::Unauthorized { what: format!("the token endpoint answered {status} to the refresh token"), status });
+            error!(
+                connection = self.connection,
+                status, "the refresh token is no longer accepted: authorise this connection again"
+            );
+            return Err(Error::Unauthorized {
+                what: format!("the token endpoint answered {status} to the refresh token"),
+                status,
+            });
         }
         let body = answer.bytes().await.map_err(unreachable)?;
         let grant: Grant = serde_json::from_slice(&body)
@@ -225,7 +255,9 @@ impl SignIn {
             version: old.version + 1,
             access: grant.access_token.into(),
             refresh: grant.refresh_token.map_or_else(|| old.refresh.clone(), SecretString::from),
-            expires_at: grant.expires_in.map(|seconds| clock::after(clock::now(), Duration::from_secs(seconds))),
+            expires_at: grant
+                .expires_in
+                .map(|seconds| clock::after(clock::now(), Duration::from_secs(seconds))),
             seed: old.seed.clone(),
         };
         crate::crash::point(crate::crash::Point::AfterTokenRefresh);
@@ -247,11 +279,18 @@ impl SignIn {
                 let password = self.secrets.read(password).await?;
                 call.basic_auth(user, Some(password.expose_secret()))
             }
-            Auth::Bearer(secret) => call.bearer_auth(self.secrets.read(secret).await?.expose_secret()),
+            Auth::Bearer(secret) => {
+                call.bearer_auth(self.secrets.read(secret).await?.expose_secret())
+            }
             Auth::Header { name, prefix, secret } => {
                 let secret = self.secrets.read(secret).await?;
-                let mut value = http::HeaderValue::from_str(&format!("{prefix}{}", secret.expose_secret()))
-                    .map_err(|_| Error::Config(format!("the secret for {name} holds characters that no header can carry")))?;
+                let mut value =
+                    http::HeaderValue::from_str(&format!("{prefix}{}", secret.expose_secret()))
+                        .map_err(|_| {
+                            Error::Config(format!(
+                                "the secret for {name} holds characters that no header can carry"
+                            ))
+                        })?;
                 value.set_sensitive(true);
                 call.header(*name, value)
             }

@@ -1,6 +1,6 @@
 //! Refuses to connect to addresses that no vendor has: private, link-local, metadata and the like, after resolution.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
@@ -24,17 +24,16 @@ impl Resolve for PublicOnly {
 fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => is_public_v4(v4),
-        IpAddr::V6(v6) => match v6.to_ipv4_mapped() {
-            Some(v4) => is_public_v4(v4),
-            None => {
-                let first = v6.segments()[0];
-                let global_unicast = first & 0xe000 == 0x2000;
-                let documentation = v6.segments()[0..2] == [0x2001, 0x0db8];
-                let sixth_to_fourth = first == 0x2002;
-                global_unicast && !documentation && !sixth_to_fourth
-            }
-        },
+        IpAddr::V6(v6) => v6.to_ipv4_mapped().map_or_else(|| is_public_v6(v6), is_public_v4),
     }
+}
+
+fn is_public_v6(address: Ipv6Addr) -> bool {
+    let segments = address.segments();
+    let global_unicast = segments[0] & 0xe000 == 0x2000;
+    let documentation = segments[0..2] == [0x2001, 0x0db8];
+    let six_to_four = segments[0] == 0x2002;
+    global_unicast && !documentation && !six_to_four
 }
 
 fn is_public_v4(address: Ipv4Addr) -> bool {
@@ -60,9 +59,24 @@ mod tests {
     #[test]
     fn addresses_that_no_vendor_has() {
         for address in [
-            "127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "0.0.0.0", "100.64.0.1", "198.18.0.1",
-            "224.0.0.1", "255.255.255.255", "::1", "::", "fe80::1", "fd00:ec2::254", "::ffff:169.254.169.254", "::ffff:10.0.0.1",
-            "2002:a00:1::", "ff02::1",
+            "127.0.0.1",
+            "10.1.2.3",
+            "172.16.0.1",
+            "192.168.1.1",
+            "169.254.169.254",
+            "0.0.0.0",
+            "100.64.0.1",
+            "198.18.0.1",
+            "224.0.0.1",
+            "255.255.255.255",
+            "::1",
+            "::",
+            "fe80::1",
+            "fd00:ec2::254",
+            "::ffff:169.254.169.254",
+            "::ffff:10.0.0.1",
+            "2002:a00:1::",
+            "ff02::1",
         ] {
             assert!(!is_public(address.parse().unwrap()), "{address}");
         }

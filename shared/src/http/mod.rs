@@ -70,25 +70,43 @@ impl Client {
         if !is_loopback(&api.base) {
             builder = builder.https_only(true).dns_resolver(guard::PublicOnly);
         }
-        let http = builder
-            .build()
-            .map_err(|error| Error::Config(format!("the HTTP client cannot start: {}", error.without_url())))?;
+        let http = builder.build().map_err(|error| {
+            Error::Config(format!("the HTTP client cannot start: {}", error.without_url()))
+        })?;
         let (account, quotas) = match connection.common.pace {
             Some(PaceSetting::Unlimited) => (None, HashMap::new()),
             Some(PaceSetting::Limited(pace)) => (Some(pace), HashMap::new()),
             None => {
-                let quotas = connection.connector.streams.iter().filter_map(|stream| stream.facts().quota);
-                (api.pace, quotas.map(|quota| (quota.value.name, Pacer::new(Some(quota.value.pace)))).collect())
+                let quotas =
+                    connection.connector.streams.iter().filter_map(|stream| stream.facts().quota);
+                (
+                    api.pace,
+                    quotas
+                        .map(|quota| (quota.value.name, Pacer::new(Some(quota.value.pace))))
+                        .collect(),
+                )
             }
         };
-        let sign_in = SignIn::new(&connection.name, api.auth.clone(), secrets, tokens, register, http.clone());
+        let sign_in = SignIn::new(
+            &connection.name,
+            api.auth.clone(),
+            secrets,
+            tokens,
+            register,
+            http.clone(),
+        );
         Ok(Self { sign_in, http, account: Pacer::new(account), quotas, patience, api })
     }
 
     /// Sends `request` until it is answered with success, is refused for good, or the budget or patience ends.
     ///
     /// A wait that does not fit the budget comes back as [`Error::RateLimited`] with that wait, for the stream to pause.
-    pub async fn send(&self, request: &Request, stream: &StreamFacts, budget: Budget) -> Result<Response, Error> {
+    pub async fn send(
+        &self,
+        request: &Request,
+        stream: &StreamFacts,
+        budget: Budget,
+    ) -> Result<Response, Error> {
         let url = self.url(request)?;
         let mut waits = self.patience.waits();
         let mut renewed = false;
@@ -109,13 +127,24 @@ impl Client {
             let Some(own_wait) = waits.next() else { return Err(error) };
             let wait = wait.map_or(own_wait, |asked| asked.max(Duration::from_millis(50)));
             self.check_wait(wait, budget)?;
-            warn!(stream = stream.name, request = request.name(), kind = error.kind(), wait_ms = wait.as_millis(), "asking again");
+            warn!(
+                stream = stream.name,
+                request = request.name(),
+                kind = error.kind(),
+                wait_ms = wait.as_millis(),
+                "asking again"
+            );
             tokio::time::sleep(wait).await;
         }
     }
 
     /// Sends `request` once, without waiting for anything: for the follow-up of a webhook whose sender is waiting.
-    pub async fn send_now(&self, request: &Request, stream: &StreamFacts, within: Duration) -> Result<Response, Error> {
+    pub async fn send_now(
+        &self,
+        request: &Request,
+        stream: &StreamFacts,
+        within: Duration,
+    ) -> Result<Response, Error> {
         let url = self.url(request)?;
         for pacer in [Some(&self.account), self.quota(stream)].into_iter().flatten() {
             pacer.permit().await.map_err(|wait| Error::RateLimited { retry_after: Some(wait) })?;
@@ -124,12 +153,20 @@ impl Client {
             let token = self.sign_in.token().await?;
             match self.attempt(request, &url, token.as_ref()).await {
                 Ok(response) => Ok(response),
-                Err(Fault::Final(error) | Fault::Transient { error, .. } | Fault::SignedOut { error }) => Err(error),
+                Err(
+                    Fault::Final(error)
+                    | Fault::Transient { error, .. }
+                    | Fault::SignedOut { error },
+                ) => Err(error),
             }
         };
-        tokio::time::timeout(within, once)
-            .await
-            .unwrap_or_else(|_| Err(Error::Unavailable(format!("{} took longer than {} s", request.name(), within.as_secs()))))
+        tokio::time::timeout(within, once).await.unwrap_or_else(|_| {
+            Err(Error::Unavailable(format!(
+                "{} took longer than {} s",
+                request.name(),
+                within.as_secs()
+            )))
+        })
     }
 
     fn quota(&self, stream: &StreamFacts) -> Option<&Pacer> {
@@ -157,12 +194,16 @@ impl Client {
     /// The request's URL, if it is one of the source's own.
     fn url(&self, request: &Request) -> Result<Url, Error> {
         let base = &self.api.base;
-        let foreign = |host: &str| {
-            Error::Rejected { request: format!("{} to {host}, which is not a host of this source", request.name()), status: 0 }
+        let foreign = |host: &str| Error::Rejected {
+            request: format!("{} to {host}, which is not a host of this source", request.name()),
+            status: 0,
         };
         let mut url = if request.target.starts_with('/') {
             let mut url = base.clone();
-            let (path, query) = request.target.split_once('?').map_or((request.target.as_str(), None), |(p, q)| (p, Some(q)));
+            let (path, query) = request
+                .target
+                .split_once('?')
+                .map_or((request.target.as_str(), None), |(p, q)| (p, Some(q)));
             url.set_path(&format!("{}{path}", base.path().trim_end_matches('/')));
             url.set_query(query);
             url
@@ -170,7 +211,8 @@ impl Client {
             Url::parse(&request.target).map_err(|_| foreign("a malformed address"))?
         };
         let own = url.origin() == base.origin();
-        let other = url.scheme() == "https" && url.host_str().is_some_and(|host| self.api.other_hosts.contains(&host));
+        let other = url.scheme() == "https"
+            && url.host_str().is_some_and(|host| self.api.other_hosts.contains(&host));
         if !own && (!other || request.with_credentials) {
             return Err(foreign(url.host_str().unwrap_or("nowhere")));
         }
@@ -180,12 +222,18 @@ impl Client {
         Ok(url)
     }
 
-    async fn attempt(&self, request: &Request, url: &Url, token: Option<&Tokens>) -> Result<Response, Fault> {
+    async fn attempt(
+        &self,
+        request: &Request,
+        url: &Url,
+        token: Option<&Tokens>,
+    ) -> Result<Response, Fault> {
         let method = match request.method {
             Method::Get => reqwest::Method::GET,
             Method::Post => reqwest::Method::POST,
         };
-        let mut call = self.http.request(method, url.clone()).header(http::header::ACCEPT, "application/json");
+        let mut call =
+            self.http.request(method, url.clone()).header(http::header::ACCEPT, "application/json");
         for (name, value) in self.api.headers.iter().chain(&request.headers) {
             call = call.header(*name, value);
         }
@@ -193,7 +241,8 @@ impl Client {
             call = self.sign_in.sign(call, token).await.map_err(Fault::Final)?;
         }
         if let Some(body) = &request.body {
-            call = call.header(http::header::CONTENT_TYPE, "application/json").body(body.to_string());
+            call =
+                call.header(http::header::CONTENT_TYPE, "application/json").body(body.to_string());
         }
         let started = Instant::now();
         let transport = |error: reqwest::Error| Fault::Transient {
@@ -210,11 +259,18 @@ impl Client {
         }
         let body = read_body(answer).await.map_err(|error| match error {
             ReadError::Transport(error) => transport(error),
-            ReadError::TooLarge => {
-                Fault::Final(Error::Decode(format!("{} answers with more than {MAX_BODY} bytes", request.name())))
-            }
+            ReadError::TooLarge => Fault::Final(Error::Decode(format!(
+                "{} answers with more than {MAX_BODY} bytes",
+                request.name()
+            ))),
         })?;
-        debug!(request = request.name(), status, bytes = body.len(), ms = started.elapsed().as_millis(), "answered");
+        debug!(
+            request = request.name(),
+            status,
+            bytes = body.len(),
+            ms = started.elapsed().as_millis(),
+            "answered"
+        );
         Ok(Response { status, headers, body, received_at: clock::now() })
     }
 
@@ -231,8 +287,16 @@ impl Client {
 fn refusal(request: &Request, status: u16, headers: &http::HeaderMap) -> Fault {
     let name = request.name();
     match status {
-        401 => Fault::SignedOut { error: Error::Unauthorized { what: format!("the source answered 401 to {name}"), status } },
-        403 => Fault::Final(Error::Unauthorized { what: format!("the source answered 403 to {name}"), status }),
+        401 => Fault::SignedOut {
+            error: Error::Unauthorized {
+                what: format!("the source answered 401 to {name}"),
+                status,
+            },
+        },
+        403 => Fault::Final(Error::Unauthorized {
+            what: format!("the source answered 403 to {name}"),
+            status,
+        }),
         status if retry::is_transient(status) => {
             let wait = retry::retry_after(headers, SystemTime::now());
             let error = if status == 429 {
@@ -252,7 +316,8 @@ enum ReadError {
 }
 
 async fn read_body(mut answer: reqwest::Response) -> Result<Bytes, ReadError> {
-    let expected = answer.content_length().and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
+    let expected =
+        answer.content_length().and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
     if expected > MAX_BODY {
         return Err(ReadError::TooLarge);
     }

@@ -5,6 +5,7 @@
 
 mod objects;
 mod records;
+mod sheet;
 
 use std::collections::HashMap;
 
@@ -14,21 +15,18 @@ use serde_json::value::RawValue;
 pub use objects::{Created, Objects, compress, decompress};
 pub use records::{ItemKey, Records};
 
-use crate::clock;
+use crate::config::Connection;
 use crate::crash::{Point, point};
-use crate::error::{Error, Invalid, json_reason};
+use crate::error::{Error, Invalid};
 use crate::fields::Fields;
 use crate::ledger::Ledger;
 use crate::rows::{MapContext, Mapped, Rows};
-use crate::schema::{self, Content, Entity, Provenance, SCHEMA_VERSION, Sha256, Table, Timestamp, Version};
+use crate::schema::{Sha256, Timestamp};
 use crate::stores::Stores;
-use records::Known;
+use sheet::Sheet;
 
 /// The version of the mapping code; grows when a change of it should land rows anew on `replay`.
 pub const MAPPER_VERSION: u32 = 1;
-
-/// The largest row that a DynamoDB item holds; the item limit is 400 KB with names and keys.
-const INLINE_ROW: usize = 350 * 1024;
 
 /// Whose page or delivery lands.
 #[derive(Debug, Clone, Copy)]
@@ -41,16 +39,55 @@ pub struct Place<'a> {
     pub stream: &'a str,
 }
 
+/// A page or delivery on its way in.
+#[derive(Debug, Clone, Copy)]
+pub struct Batch<'a> {
+    /// Whose it is.
+    pub place: Place<'a>,
+    /// Where its bytes are in the raw zone.
+    pub raw_key: &'a str,
+    /// When the bytes arrived.
+    pub received_at: Timestamp,
+    /// Whether its records go to DynamoDB too: the connection's setting.
+    pub customers: bool,
+    /// Whether a webhook should have brought its records before.
+    pub expected: bool,
+}
+
 /// A record and what it came to.
 pub struct Attempt<'a> {
+    /// Its number in the page or delivery.
+    pub number: usize,
     /// The record in the vendor's words.
     pub record: &'a RawValue,
     /// Its rows, or why it has none.
     pub mapped: Result<Mapped, Invalid>,
 }
 
-/// Maps one record; a panic-free, clock-free step.
+impl<'a> Place<'a> {
+    /// A stream of a connection.
+    pub fn of(connection: &'a Connection, stream: &'a str) -> Self {
+        Self { source: connection.source.name, connection: &connection.name, stream }
+    }
+}
+
+impl<'a> Batch<'a> {
+    /// Records of a stream of a connection, whose bytes are at `raw_key`.
+    pub fn of(
+        connection: &'a Connection,
+        stream: &'a str,
+        raw_key: &'a str,
+        received_at: Timestamp,
+    ) -> Self {
+        let place = Place::of(connection, stream);
+        let customers = connection.common.customers;
+        Self { place, raw_key, received_at, customers, expected: false }
+    }
+}
+
+/// Maps one record; its number is its place in the page or delivery.
 pub fn attempt<'a>(
+    number: usize,
     record: &'a RawValue,
     context: &MapContext<'_>,
     map: impl FnOnce(Fields<'a>, &mut Rows<'_>) -> Result<(), Invalid>,
@@ -60,7 +97,20 @@ pub fn attempt<'a>(
         map(fields, &mut rows)?;
         Ok(rows.finish())
     });
-    Attempt { record, mapped }
+    Attempt { number, record, mapped }
+}
+
+/// Maps the records of a page or delivery, one by one as they are asked for.
+pub fn attempts<'a, 'c>(
+    records: impl IntoIterator<Item = &'a RawValue> + 'c,
+    context: &'c MapContext<'c>,
+    map: impl Fn(Fields<'a>, &mut Rows<'_>) -> Result<(), Invalid> + 'c,
+) -> impl Iterator<Item = Attempt<'a>> + 'c
+where
+    'a: 'c,
+{
+    let numbered = records.into_iter().enumerate();
+    numbered.map(move |(number, record)| attempt(number, record, context, &map))
 }
 
 /// One quarantined record, as stored in `quarantine/`.
@@ -89,27 +139,6 @@ pub struct Landing {
     records: Records,
 }
 
-/// A row on its way: where its line is in the page's buffer.
-struct Pending {
-    record: usize,
-    line: std::ops::Range<usize>,
-    content: std::ops::Range<usize>,
-    item: Option<ItemKey>,
-    table: Table,
-    provenance: Provenance,
-    fate: Fate,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Fate {
-    /// Newer than what is known: lands everywhere.
-    Newer { missed: bool },
-    /// Older than what is known: lands in S3 for the history.
-    Older,
-    /// Known already.
-    Unchanged,
-}
-
 impl Landing {
     /// The landing zone of a deployment.
     pub fn new(stores: &Stores) -> Self {
@@ -134,7 +163,10 @@ impl Landing {
     ) -> Result<String, Error> {
         let day = day(received_at);
         let Place { source, connection, stream } = place;
-        let key = format!("raw/source={source}/connection={connection}/stream={stream}/dt={day}/{}.json.zst", Sha256::of(body));
+        let key = format!(
+            "raw/source={source}/connection={connection}/stream={stream}/dt={day}/{}.json.zst",
+            Sha256::of(body)
+        );
         let mut metadata = vec![("received-at", received_at.to_string())];
         metadata.extend(notes.iter().map(|(name, value)| (*name, value.clone())));
         self.objects.create(&key, compress(body)?, &metadata).await?;
@@ -143,125 +175,35 @@ impl Landing {
     }
 
     /// Lands one page or delivery: its rows as one object, what does not map as another, then its records.
-    ///
-    /// `customers` is the connection's setting; `expected` marks records that a webhook should have brought before.
     pub async fn land(
         &self,
-        place: Place<'_>,
-        raw_key: &str,
-        received_at: Timestamp,
-        customers: bool,
-        expected: bool,
+        batch: Batch<'_>,
         attempts: impl Iterator<Item = Attempt<'_>>,
     ) -> Result<Ledger, Error> {
-        let mut ledger = Ledger::default();
-        let mut buffer = Vec::new();
-        let mut pending: Vec<Pending> = Vec::new();
-        let mut quarantine = Vec::new();
-        let mut content = Content::default();
-        let ingested_at = clock::now();
-        for (number, Attempt { record, mapped }) in attempts.enumerate() {
-            ledger.fetched += 1;
-            let raw_key = format!("{raw_key}#{number}");
-            let mapped = match mapped {
-                Ok(mapped) => mapped,
-                Err(Invalid { field, reason }) => {
-                    ledger.quarantined += 1;
-                    let row = Quarantined {
-                        connection: place.connection.to_owned(),
-                        stream: place.stream.to_owned(),
-                        field,
-                        reason,
-                        received_at,
-                        raw_key,
-                        record: record.to_owned(),
-                    };
-                    serde_json::to_writer(&mut quarantine, &row).map_err(|error| Error::Invariant(json_reason(&error)))?;
-                    quarantine.push(b'\n');
-                    continue;
-                }
-            };
-            ledger.drifted += mapped.drifted.len() as u64;
-            if mapped.filtered.is_some() {
-                ledger.filtered += 1;
-                continue;
-            }
-            for draft in mapped.drafts {
-                content.set(&draft.entity, draft.deleted);
-                let provenance = Provenance {
-                    record_key: schema::RecordKey::new(place.source, place.connection, draft.object, &draft.id),
-                    source: place.source.to_owned(),
-                    connection_id: place.connection.to_owned(),
-                    source_object: draft.object.to_owned(),
-                    source_id: draft.id,
-                    source_version: draft.version,
-                    source_updated_at: draft.updated_at,
-                    occurred_at: match &draft.entity {
-                        Entity::Interaction(interaction) => Some(interaction.occurred_at),
-                        _ => None,
-                    },
-                    received_at,
-                    ingested_at,
-                    raw_key: raw_key.clone(),
-                    mapper_version: MAPPER_VERSION,
-                    schema_version: SCHEMA_VERSION,
-                    content_sha256: content.sha256,
-                    deleted: draft.deleted,
-                    subject_key: match &draft.entity {
-                        Entity::Interaction(interaction) => Some(interaction.subject_key.clone()),
-                        _ => draft.subject,
-                    },
-                };
-                let table = draft.entity.table();
-                let from = buffer.len();
-                schema::write_line(table, &provenance, &content.bytes, &mut buffer);
-                // The line ends in the content, a brace and a line break.
-                let content_end = buffer.len() - 2;
-                pending.push(Pending {
-                    record: number,
-                    line: from..buffer.len(),
-                    content: content_end - content.bytes.len()..content_end,
-                    item: ItemKey::of(&draft.entity, &provenance),
-                    table,
-                    provenance,
-                    fate: Fate::Newer { missed: false },
-                });
-            }
+        let mut sheet = Sheet::new(batch);
+        for attempt in attempts {
+            sheet.add(attempt)?;
         }
-        let known = if customers { self.records.known(pending.iter().filter_map(|row| row.item.as_ref())).await? } else { HashMap::new() };
-        settle(&mut pending, &known);
-        count(&pending, expected, &mut ledger);
-        let landing_key = self.land_rows(place, raw_key, received_at, &buffer, &pending).await?;
+        let known = if batch.customers {
+            self.records.known(sheet.rows.iter().filter_map(|row| row.item.as_ref())).await?
+        } else {
+            HashMap::new()
+        };
+        let ledger = sheet.settle(&known)?;
+        let landing_key = self.land_rows(&sheet).await?;
         point(Point::AfterLanding);
-        if !quarantine.is_empty() {
-            let key = format!(
-                "quarantine/{}/{}/dt={}/{}.ndjson.zst",
-                place.connection,
-                place.stream,
-                day(received_at),
-                Sha256::of(&quarantine)
-            );
-            self.objects.create(&key, compress(&quarantine)?, &[("raw-key", raw_key.to_owned())]).await?;
+        if !sheet.quarantine.is_empty() {
+            let Place { connection, stream, .. } = batch.place;
+            let (day, name) = (day(batch.received_at), Sha256::of(&sheet.quarantine));
+            let key = format!("quarantine/{connection}/{stream}/dt={day}/{name}.ndjson.zst");
+            let notes = [("raw-key", batch.raw_key.to_owned())];
+            self.objects.create(&key, compress(&sheet.quarantine)?, &notes).await?;
             point(Point::AfterQuarantine);
         }
-        if customers {
-            let newer = pending.iter().filter(|row| matches!(row.fate, Fate::Newer { .. }));
-            let writes: Vec<_> = newer
-                .filter_map(|row| {
-                    let item = row.item.as_ref()?;
-                    let content = std::str::from_utf8(&buffer[row.content.clone()]).unwrap_or_default();
-                    let body = if content.len() <= INLINE_ROW {
-                        records::Body::Inline(content)
-                    } else {
-                        records::Body::Pointer(&landing_key)
-                    };
-                    Some(records::Write { item, table: row.table, provenance: &row.provenance, body, before: known.get(item) })
-                })
-                .collect();
-            self.records.write(&writes).await?;
+        if batch.customers {
+            self.records.write(&sheet.writes(&known, &landing_key)).await?;
             point(Point::AfterRecords);
         }
-        ledger.check()?;
         Ok(ledger)
     }
 
@@ -269,34 +211,16 @@ impl Landing {
     ///
     /// `landing/<connection>/<stream>/dt=<day>/<sha256 of the rows' keys and versions>.ndjson.zst`: the same rows landed
     /// again after a crash find their object there.
-    async fn land_rows(
-        &self,
-        place: Place<'_>,
-        raw_key: &str,
-        received_at: Timestamp,
-        buffer: &[u8],
-        pending: &[Pending],
-    ) -> Result<String, Error> {
-        let rows = || pending.iter().filter(|row| row.fate != Fate::Unchanged);
-        let count = rows().count();
-        let mut identity = format!("{MAPPER_VERSION} {SCHEMA_VERSION}").into_bytes();
-        for row in rows() {
-            identity.extend_from_slice(row.provenance.record_key.as_str().as_bytes());
-            identity.extend_from_slice(&row.provenance.source_version.to_be_bytes());
-            identity.extend_from_slice(&row.provenance.content_sha256.0);
+    async fn land_rows(&self, sheet: &Sheet<'_>) -> Result<String, Error> {
+        let Batch { place: Place { connection, stream, .. }, raw_key, received_at, .. } =
+            sheet.batch;
+        let (day, name) = (day(received_at), sheet.identity());
+        let key = format!("landing/{connection}/{stream}/dt={day}/{name}.ndjson.zst");
+        let rows = sheet.unknown().count();
+        if rows > 0 {
+            let notes = [("raw-key", raw_key.to_owned()), ("rows", rows.to_string())];
+            self.objects.create(&key, compress(&sheet.lines())?, &notes).await?;
         }
-        let Place { connection, stream, .. } = place;
-        let key = format!("landing/{connection}/{stream}/dt={}/{}.ndjson.zst", day(received_at), Sha256::of(&identity));
-        if count == 0 {
-            return Ok(key);
-        }
-        let body = if count == pending.len() {
-            compress(buffer)?
-        } else {
-            let lines: Vec<u8> = rows().flat_map(|row| &buffer[row.line.clone()]).copied().collect();
-            compress(&lines)?
-        };
-        self.objects.create(&key, body, &[("raw-key", raw_key.to_owned()), ("rows", count.to_string())]).await?;
         Ok(key)
     }
 }
@@ -306,41 +230,4 @@ pub const DELIVERIES: &str = "webhook";
 
 fn day(at: Timestamp) -> String {
     at.to_string()[..10].to_owned()
-}
-
-/// Compares each row with what is known and with the rows before it in the same page.
-fn settle(pending: &mut [Pending], known: &HashMap<ItemKey, Known>) {
-    let mut newest: HashMap<(Table, String), Version> = HashMap::with_capacity(pending.len());
-    for row in pending.iter_mut() {
-        let version = row.provenance.version();
-        let stored = row.item.as_ref().and_then(|item| known.get(item));
-        let here = newest.get(&(row.table, row.provenance.record_key.as_str().to_owned())).copied();
-        let best = stored.map(|stored| stored.version).max(here);
-        row.fate = match best {
-            Some(best) if best == version => Fate::Unchanged,
-            Some(best) if best > version => Fate::Older,
-            _ => {
-                // Two versions of one second differ by the rank of their origin only: the webhook did bring this one.
-                let second = |version: i64| version.div_euclid(1_000_000);
-                let brought = stored.is_some_and(|stored| second(stored.version.source_version) >= second(version.source_version));
-                Fate::Newer { missed: !brought }
-            }
-        };
-        if best.is_none_or(|best| version > best) {
-            newest.insert((row.table, row.provenance.record_key.as_str().to_owned()), version);
-        }
-    }
-}
-
-/// Counts records, not rows: one with any new row landed.
-fn count(pending: &[Pending], expected: bool, ledger: &mut Ledger) {
-    for rows in pending.chunk_by(|a, b| a.record == b.record) {
-        if rows.iter().all(|row| row.fate == Fate::Unchanged) {
-            ledger.unchanged += 1;
-        } else {
-            ledger.landed += 1;
-            let missed = rows.iter().any(|row| row.fate == Fate::Newer { missed: true });
-            ledger.missed_by_webhook += u64::from(expected && missed);
-        }
-    }
 }

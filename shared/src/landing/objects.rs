@@ -27,7 +27,8 @@ const LEVEL: i32 = 1;
 
 /// Compresses with zstd.
 pub fn compress(bytes: &[u8]) -> Result<Vec<u8>, Error> {
-    zstd::bulk::compress(bytes, LEVEL).map_err(|error| Error::landing("compressing an object", error))
+    zstd::bulk::compress(bytes, LEVEL)
+        .map_err(|error| Error::landing("compressing an object", error))
 }
 
 /// The most that one of our own objects decompresses to.
@@ -50,7 +51,12 @@ impl Objects {
     }
 
     /// Creates an object if its key is free (`If-None-Match: *`).
-    pub async fn create(&self, key: &str, body: Vec<u8>, metadata: &[(&str, String)]) -> Result<Created, Error> {
+    pub async fn create(
+        &self,
+        key: &str,
+        body: Vec<u8>,
+        metadata: &[(&str, String)],
+    ) -> Result<Created, Error> {
         let body = Bytes::from(body);
         let created = persist("creating an object", || {
             let mut put = self
@@ -75,8 +81,13 @@ impl Objects {
     }
 
     /// Reads an object and its metadata.
-    pub async fn read(&self, key: &str) -> Result<(Vec<u8>, std::collections::HashMap<String, String>), Error> {
-        let failed = |error: Box<dyn std::error::Error + Send + Sync>| Error::landing(format!("reading {key}"), error);
+    pub async fn read(
+        &self,
+        key: &str,
+    ) -> Result<(Vec<u8>, std::collections::HashMap<String, String>), Error> {
+        let failed = |error: Box<dyn std::error::Error + Send + Sync>| {
+            Error::landing(format!("reading {key}"), error)
+        };
         let object = self
             .client
             .get_object()
@@ -93,10 +104,18 @@ impl Objects {
     /// The keys under a prefix, in order.
     pub async fn list(&self, prefix: &str) -> Result<Vec<String>, Error> {
         let mut keys = Vec::new();
-        let mut pages = self.client.list_objects_v2().bucket(&self.bucket).prefix(prefix).into_paginator().send();
+        let mut pages = self
+            .client
+            .list_objects_v2()
+            .bucket(&self.bucket)
+            .prefix(prefix)
+            .into_paginator()
+            .send();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| Error::landing(format!("listing {prefix}"), error))?;
-            keys.extend(page.contents.unwrap_or_default().into_iter().filter_map(|object| object.key));
+            keys.extend(
+                page.contents.unwrap_or_default().into_iter().filter_map(|object| object.key),
+            );
         }
         Ok(keys)
     }
@@ -110,7 +129,9 @@ impl Objects {
         .map(drop)
         .map_err(|fault| match fault {
             StoreFault::Other(error) => error,
-            StoreFault::Condition => Error::Invariant("a removal was refused by a condition".to_owned()),
+            StoreFault::Condition => {
+                Error::Invariant("a removal was refused by a condition".to_owned())
+            }
         })
     }
 }

@@ -116,7 +116,8 @@ fn seconds(at: Timestamp) -> AttributeValue {
 }
 
 /// Absent, or older by (version, hash).
-const IS_OLDER: &str = "attribute_not_exists(pk) OR version < :v OR (version = :v AND content_sha256 < :h)";
+const IS_OLDER: &str =
+    "attribute_not_exists(pk) OR version < :v OR (version = :v AND content_sha256 < :h)";
 
 impl Records {
     /// The customers table of a deployment.
@@ -125,14 +126,22 @@ impl Records {
     }
 
     /// Reads the versions of these items, strongly consistent; every key is answered before this returns.
-    pub(super) async fn known(&self, keys: impl Iterator<Item = &ItemKey>) -> Result<HashMap<ItemKey, Known>, Error> {
+    pub(super) async fn known(
+        &self,
+        keys: impl Iterator<Item = &ItemKey>,
+    ) -> Result<HashMap<ItemKey, Known>, Error> {
         let mut keys: Vec<&ItemKey> = keys.collect();
         keys.sort_unstable_by(|a, b| (&a.pk, &a.sk).cmp(&(&b.pk, &b.sk)));
         keys.dedup();
-        let batches: Vec<Vec<Item>> =
-            keys.chunks(BATCH).map(|batch| batch.iter().map(|key| key.attributes()).collect()).collect();
-        let found: Vec<Vec<(ItemKey, Known)>> =
-            stream::iter(batches).map(|batch| self.read(batch)).buffer_unordered(CONCURRENCY).try_collect().await?;
+        let batches: Vec<Vec<Item>> = keys
+            .chunks(BATCH)
+            .map(|batch| batch.iter().map(|key| key.attributes()).collect())
+            .collect();
+        let found: Vec<Vec<(ItemKey, Known)>> = stream::iter(batches)
+            .map(|batch| self.read(batch))
+            .buffer_unordered(CONCURRENCY)
+            .try_collect()
+            .await?;
         Ok(found.into_iter().flatten().collect())
     }
 
@@ -152,14 +161,20 @@ impl Records {
             })
             .await
             .map_err(unconditional)?;
-            let items = output.responses.and_then(|mut tables| tables.remove(&self.table)).unwrap_or_default();
+            let items = output
+                .responses
+                .and_then(|mut tables| tables.remove(&self.table))
+                .unwrap_or_default();
             let left = output.unprocessed_keys.and_then(|mut tables| tables.remove(&self.table));
             fruitless = if items.is_empty() { fruitless + 1 } else { 0 };
-            found.extend(items.into_iter().filter_map(parse));
+            found.extend(items.into_iter().filter_map(|item| parse(&item)));
             keys = left.map(|left| left.keys).unwrap_or_default();
             if !keys.is_empty() {
                 if fruitless > 12 {
-                    return Err(Error::Landing { what: "reading versions: DynamoDB leaves keys unprocessed".to_owned(), cause: None });
+                    return Err(Error::Landing {
+                        what: "reading versions: DynamoDB leaves keys unprocessed".to_owned(),
+                        cause: None,
+                    });
                 }
                 tokio::time::sleep(wait).await;
                 wait = (wait * 2).min(Duration::from_secs(5));
@@ -171,7 +186,8 @@ impl Records {
     /// Writes rows over older ones; a row that lost to a newer one meanwhile is left alone.
     pub(super) async fn write(&self, writes: &[Write<'_>]) -> Result<(), Error> {
         let first = AtomicBool::new(true);
-        let writes: Vec<_> = writes.iter().map(|write| self.write_and_pass(write, &first)).collect();
+        let writes: Vec<_> =
+            writes.iter().map(|write| self.write_and_pass(write, &first)).collect();
         stream::iter(writes).buffer_unordered(CONCURRENCY).try_collect().await
     }
 
@@ -186,7 +202,8 @@ impl Records {
     async fn write_one(&self, write: &Write<'_>) -> Result<(), Error> {
         let provenance = write.provenance;
         let subject = provenance.subject_key.as_ref().map(RecordKey::as_str);
-        let copy = subject.and_then(|subject| ItemKey::under(subject, write.table, &provenance.record_key));
+        let copy = subject
+            .and_then(|subject| ItemKey::under(subject, write.table, &provenance.record_key));
         if copy.is_none() && write.before.and_then(|known| known.subject.as_ref()).is_none() {
             return self.put(write).await;
         }
@@ -194,7 +211,7 @@ impl Records {
     }
 
     async fn put(&self, write: &Write<'_>) -> Result<(), Error> {
-        let item = self.item(write, write.item);
+        let item = Self::item(write, write.item);
         let Version { source_version, content_sha256 } = write.provenance.version();
         let put = persist("writing a record", || {
             self.client
@@ -225,21 +242,33 @@ impl Records {
             let former = before
                 .as_ref()
                 .and_then(|known| known.subject.as_deref())
-                .and_then(|subject| ItemKey::under(subject, write.table, &write.provenance.record_key))
+                .and_then(|subject| {
+                    ItemKey::under(subject, write.table, &write.provenance.record_key)
+                })
                 .filter(|former| Some(former) != copy.as_ref());
-            let mut put = Put::builder().table_name(&self.table).set_item(Some(self.item(write, write.item)));
+            let mut put = Put::builder()
+                .table_name(&self.table)
+                .set_item(Some(Self::item(write, write.item)));
             put = match &before {
                 None => put.condition_expression("attribute_not_exists(pk)"),
                 Some(known) => put
                     .condition_expression("version = :v AND content_sha256 = :h")
                     .expression_attribute_values(":v", number(known.version.source_version))
-                    .expression_attribute_values(":h", text(known.version.content_sha256.to_string())),
+                    .expression_attribute_values(
+                        ":h",
+                        text(known.version.content_sha256.to_string()),
+                    ),
             };
-            let mut actions = vec![TransactWriteItem::builder().put(put.build().map_err(failed)?).build()];
+            let mut actions =
+                vec![TransactWriteItem::builder().put(put.build().map_err(failed)?).build()];
             match &copy {
                 Some(copy) if !write.provenance.deleted => {
-                    let put = Put::builder().table_name(&self.table).set_item(Some(self.item(write, copy)));
-                    actions.push(TransactWriteItem::builder().put(put.build().map_err(failed)?).build());
+                    let put = Put::builder()
+                        .table_name(&self.table)
+                        .set_item(Some(Self::item(write, copy)));
+                    actions.push(
+                        TransactWriteItem::builder().put(put.build().map_err(failed)?).build(),
+                    );
                 }
                 Some(copy) => actions.push(self.delete(copy)?),
                 None => {}
@@ -268,7 +297,10 @@ impl Records {
             }
             before = now;
         }
-        Err(Error::Landing { what: "writing a record: overtaken 64 times in a row".to_owned(), cause: None })
+        Err(Error::Landing {
+            what: "writing a record: overtaken 64 times in a row".to_owned(),
+            cause: None,
+        })
     }
 
     fn delete(&self, key: &ItemKey) -> Result<TransactWriteItem, Error> {
@@ -280,7 +312,7 @@ impl Records {
         Ok(TransactWriteItem::builder().delete(delete).build())
     }
 
-    fn item(&self, write: &Write<'_>, key: &ItemKey) -> Item {
+    fn item(write: &Write<'_>, key: &ItemKey) -> Item {
         let provenance = write.provenance;
         let mut item = key.attributes();
         let mut set = |name: &str, value: AttributeValue| item.insert(name.to_owned(), value);
@@ -309,17 +341,25 @@ impl Records {
     }
 }
 
-fn parse(item: Item) -> Option<(ItemKey, Known)> {
+fn parse(item: &Item) -> Option<(ItemKey, Known)> {
     let field = |name: &str| item.get(name)?.as_s().ok().cloned();
     let key = ItemKey { pk: field("pk")?, sk: field("sk")? };
     let source_version = item.get("version")?.as_n().ok()?.parse().ok()?;
     let content_sha256: Sha256 = field("content_sha256")?.parse().ok()?;
-    Some((key, Known { version: Version { source_version, content_sha256 }, subject: field("subject_key") }))
+    Some((
+        key,
+        Known {
+            version: Version { source_version, content_sha256 },
+            subject: field("subject_key"),
+        },
+    ))
 }
 
 fn unconditional(fault: StoreFault) -> Error {
     match fault {
         StoreFault::Other(error) => error,
-        StoreFault::Condition => Error::Invariant("an unconditional request was refused by a condition".to_owned()),
+        StoreFault::Condition => {
+            Error::Invariant("an unconditional request was refused by a condition".to_owned())
+        }
     }
 }

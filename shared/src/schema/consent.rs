@@ -206,11 +206,6 @@ pub struct Suppression {
 impl Suppression {
     /// A suppression without extras.
     pub fn new(contact_point_hmac: String, cause: SuppressionCause, since: Timestamp) -> Self {
-        Self {
-            contact_point_hmac,
-            cause,
-            since,
-            ext: Ext::new(),
-        }
+        Self { contact_point_hmac, cause, since, ext: Ext::new() }
     }
 }

@@ -158,9 +158,6 @@ pub fn normalise_phone(text: &str, default_region: Option<&str>) -> Option<Phone
     Some(Phone {
         // Not its own formatter: for an unknown country code that one fails inside `to_string`.
         e164: format!("+{}{}", number.code().value(), number.national()),
-        extension: number
-            .extension()
-            .map(ToString::to_string)
-            .filter(|text| !text.is_empty()),
+        extension: number.extension().map(ToString::to_string).filter(|text| !text.is_empty()),
     })
 }

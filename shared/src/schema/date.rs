@@ -61,20 +61,12 @@ fn civil(year: i16, month: u8, day: u8) -> Result<jiff::civil::Date, DateError> 
 
 fn year(text: &str) -> Result<u16, DateError> {
     let digits = text.len() == 4 && text.bytes().all(|b| b.is_ascii_digit());
-    if digits {
-        text.parse().map_err(|_| DateError)
-    } else {
-        Err(DateError)
-    }
+    if digits { text.parse().map_err(|_| DateError) } else { Err(DateError) }
 }
 
 fn two_digits(text: &str) -> Result<u8, DateError> {
     let digits = text.len() == 2 && text.bytes().all(|b| b.is_ascii_digit());
-    if digits {
-        text.parse().map_err(|_| DateError)
-    } else {
-        Err(DateError)
-    }
+    if digits { text.parse().map_err(|_| DateError) } else { Err(DateError) }
 }
 
 impl fmt::Display for PartialDate {

@@ -108,10 +108,7 @@ impl Identifier {
 
     /// A phone number, if it is valid; without a leading `+` it needs the region (`DE`).
     pub fn phone(text: &str, default_region: Option<&str>) -> Option<Self> {
-        Some(Self::new(
-            Namespace::Phone,
-            normalise_phone(text, default_region)?.e164,
-        ))
+        Some(Self::new(Namespace::Phone, normalise_phone(text, default_region)?.e164))
     }
 
     /// The same identifier, verified by the source at this time.

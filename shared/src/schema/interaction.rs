@@ -150,13 +150,7 @@ impl Serialize for Interaction {
         row.serialize_field("channel", &self.channel)?;
         optional!(campaign_key, message_id, thread_key);
         row.serialize_field("purpose", &self.purpose)?;
-        optional!(
-            url,
-            value_minor,
-            currency,
-            minor_exponent,
-            source_tz_assumed
-        );
+        optional!(url, value_minor, currency, minor_exponent, source_tz_assumed);
         row.serialize_field("data", &Told(&self.kind))?;
         if self.ext.is_empty() {
             row.skip_field("ext")?;

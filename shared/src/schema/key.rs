@@ -44,10 +44,7 @@ impl RecordKey {
         object: &str,
         id: &str,
     ) -> Result<Self, RecordKeyError> {
-        if [source, connection, object, id]
-            .iter()
-            .any(|part| part.is_empty())
-        {
+        if [source, connection, object, id].iter().any(|part| part.is_empty()) {
             return Err(RecordKeyError::Empty);
         }
         Ok(Self::new(source, connection, object, id))
@@ -106,10 +103,7 @@ fn escape_into(key: &mut String, part: &str) {
 /// `%25` goes last: undone first, it could produce a new escape.
 fn unescape(part: &str) -> Cow<'_, str> {
     if part.contains('%') {
-        part.replace("%2F", "/")
-            .replace("%23", "#")
-            .replace("%25", "%")
-            .into()
+        part.replace("%2F", "/").replace("%23", "#").replace("%25", "%").into()
     } else {
         part.into()
     }
@@ -123,11 +117,7 @@ fn check(part: &str) -> Result<(), RecordKeyError> {
         .split('%')
         .skip(1)
         .all(|rest| ["2F", "25", "23"].iter().any(|code| rest.starts_with(code)));
-    if escaped && !part.contains('#') {
-        Ok(())
-    } else {
-        Err(RecordKeyError::Escape)
-    }
+    if escaped && !part.contains('#') { Ok(()) } else { Err(RecordKeyError::Escape) }
 }
 
 impl FromStr for RecordKey {

@@ -32,11 +32,7 @@ impl FromStr for Country {
         if upper != "XK" && upper.parse::<iso_currency::Country>().is_err() {
             return Err(CountryError);
         }
-        upper
-            .as_bytes()
-            .try_into()
-            .map(Self)
-            .map_err(|_| CountryError)
+        upper.as_bytes().try_into().map(Self).map_err(|_| CountryError)
     }
 }
 

@@ -35,10 +35,7 @@ impl Currency {
 
     /// How many decimal digits the minor unit has: EUR 2, JPY 0, KWD 3; 0 where ISO 4217 names none.
     pub fn exponent(self) -> u8 {
-        self.0
-            .exponent()
-            .and_then(|digits| u8::try_from(digits).ok())
-            .unwrap_or(0)
+        self.0.exponent().and_then(|digits| u8::try_from(digits).ok()).unwrap_or(0)
     }
 }
 
@@ -48,9 +45,7 @@ impl FromStr for Currency {
     /// Accepts either case: some vendors write `usd`.
     fn from_str(code: &str) -> Result<Self, MoneyError> {
         let upper = code.trim().to_ascii_uppercase();
-        iso_currency::Currency::from_code(&upper)
-            .map(Self)
-            .ok_or(MoneyError::Currency)
+        iso_currency::Currency::from_code(&upper).map(Self).ok_or(MoneyError::Currency)
     }
 }
 
@@ -82,11 +77,7 @@ pub struct Money {
 impl Money {
     /// An amount that the source already counts in minor units.
     pub fn from_minor(minor: i64, currency: Currency) -> Self {
-        Self {
-            minor,
-            currency,
-            minor_exponent: currency.exponent(),
-        }
+        Self { minor, currency, minor_exponent: currency.exponent() }
     }
 
     /// Reads a decimal number exactly; digits beyond the currency's own must be zeros.
@@ -100,11 +91,7 @@ impl Money {
         if whole.is_empty() && fraction.is_empty() {
             return Err(MoneyError::NotDecimal);
         }
-        if !whole
-            .bytes()
-            .chain(fraction.bytes())
-            .all(|b| b.is_ascii_digit())
-        {
+        if !whole.bytes().chain(fraction.bytes()).all(|b| b.is_ascii_digit()) {
             return Err(MoneyError::NotDecimal);
         }
         let exponent = usize::from(currency.exponent());
@@ -114,23 +101,12 @@ impl Money {
         }
         let padding = std::iter::repeat_n(b'0', exponent - kept.len());
         let minor =
-            whole
-                .bytes()
-                .chain(kept.bytes())
-                .chain(padding)
-                .try_fold(0_i64, |sum, digit| {
-                    // Counted below zero, where i64 reaches one further.
-                    sum.checked_mul(10)?.checked_sub(i64::from(digit - b'0'))
-                });
-        let minor = if negative {
-            minor
-        } else {
-            minor.and_then(i64::checked_neg)
-        };
-        Ok(Self::from_minor(
-            minor.ok_or(MoneyError::TooLarge)?,
-            currency,
-        ))
+            whole.bytes().chain(kept.bytes()).chain(padding).try_fold(0_i64, |sum, digit| {
+                // Counted below zero, where i64 reaches one further.
+                sum.checked_mul(10)?.checked_sub(i64::from(digit - b'0'))
+            });
+        let minor = if negative { minor } else { minor.and_then(i64::checked_neg) };
+        Ok(Self::from_minor(minor.ok_or(MoneyError::TooLarge)?, currency))
     }
 }
 

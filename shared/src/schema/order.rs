@@ -140,11 +140,7 @@ impl FromStr for Decimal {
         let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
         let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
         let decimal = digits(whole.strip_prefix('-').unwrap_or(whole)) && digits(fraction);
-        if decimal {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(DecimalError)
-        }
+        if decimal { Ok(Self(text.to_owned())) } else { Err(DecimalError) }
     }
 }
 

@@ -63,15 +63,8 @@ pub fn reference_page() -> String {
     }
 
     page.push_str("\n## Words\n");
-    for (name, words) in definitions
-        .iter()
-        .filter(|(_, words)| !words["oneOf"].is_null())
-    {
-        let _ = write!(
-            page,
-            "\n### {name}\n\n{}\n\n| word | meaning |\n|---|---|\n",
-            about(words)
-        );
+    for (name, words) in definitions.iter().filter(|(_, words)| !words["oneOf"].is_null()) {
+        let _ = write!(page, "\n### {name}\n\n{}\n\n| word | meaning |\n|---|---|\n", about(words));
         for word in list(&words["oneOf"]) {
             let _ = writeln!(page, "| `{}` | {} |", text(&word["const"]), about(word));
         }
@@ -81,16 +74,9 @@ pub fn reference_page() -> String {
 
 /// The named types of all tables; one name means the same in each.
 fn definitions(schemas: &Value) -> BTreeMap<&str, &Value> {
-    let tables = schemas
-        .as_object()
-        .into_iter()
-        .flat_map(|tables| tables.values());
-    let named = tables
-        .filter_map(|schema| schema["$defs"].as_object())
-        .flatten();
-    named
-        .map(|(name, schema)| (name.as_str(), schema))
-        .collect()
+    let tables = schemas.as_object().into_iter().flat_map(|tables| tables.values());
+    let named = tables.filter_map(|schema| schema["$defs"].as_object()).flatten();
+    named.map(|(name, schema)| (name.as_str(), schema)).collect()
 }
 
 type Definitions<'a> = BTreeMap<&'a str, &'a Value>;
@@ -107,11 +93,7 @@ fn fields(schema: &Value, without: &[&str]) -> String {
         if without.contains(&name.as_str()) {
             continue;
         }
-        let always = if required.iter().any(|field| field == name) {
-            "yes"
-        } else {
-            ""
-        };
+        let always = if required.iter().any(|field| field == name) { "yes" } else { "" };
         let kind = kind(field);
         let _ = writeln!(table, "| `{name}` | {kind} | {always} | {} |", about(field));
     }
@@ -124,10 +106,7 @@ fn types(interaction: &Value, definitions: &Definitions<'_>) -> String {
         let name = text(&kind["properties"]["type"]["const"]);
         let told = referred(&kind["properties"]["data"]);
         let part = definitions.get(told).copied().unwrap_or(&Value::Null);
-        let names = part["properties"]
-            .as_object()
-            .into_iter()
-            .flat_map(|fields| fields.keys());
+        let names = part["properties"].as_object().into_iter().flat_map(|fields| fields.keys());
         let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
         let told = if names.is_empty() {
             "–".to_owned()
@@ -182,21 +161,15 @@ fn link(name: &str) -> String {
 }
 
 fn referred(schema: &Value) -> &str {
-    text(&schema["$ref"])
-        .strip_prefix("#/$defs/")
-        .unwrap_or_default()
+    text(&schema["$ref"]).strip_prefix("#/$defs/").unwrap_or_default()
 }
 
 fn has_fields(schema: &Value) -> bool {
-    schema["properties"]
-        .as_object()
-        .is_some_and(|fields| !fields.is_empty())
+    schema["properties"].as_object().is_some_and(|fields| !fields.is_empty())
 }
 
 fn about(schema: &Value) -> String {
-    text(&schema["description"])
-        .replace('\n', " ")
-        .replace('|', "\\|")
+    text(&schema["description"]).replace('\n', " ").replace('|', "\\|")
 }
 
 fn text(value: &Value) -> &str {

@@ -90,11 +90,7 @@ impl FromStr for CardLast4 {
 
     fn from_str(text: &str) -> Result<Self, CardLast4Error> {
         let digits: [u8; 4] = text.as_bytes().try_into().map_err(|_| CardLast4Error)?;
-        if digits.iter().all(u8::is_ascii_digit) {
-            Ok(Self(digits))
-        } else {
-            Err(CardLast4Error)
-        }
+        if digits.iter().all(u8::is_ascii_digit) { Ok(Self(digits)) } else { Err(CardLast4Error) }
     }
 }
 

@@ -10,17 +10,13 @@ pub(super) const CAN_BE_NULL: &str = "x-can-be-null";
 
 /// The JSON Schema (2020-12) of a landed row of every table, by the table's name.
 pub fn json_schemas() -> Value {
-    let schemas = Table::ALL
-        .iter()
-        .map(|&table| (table.name().to_owned(), row_schema(table)));
+    let schemas = Table::ALL.iter().map(|&table| (table.name().to_owned(), row_schema(table)));
     Value::Object(schemas.collect())
 }
 
 /// The JSON Schema (2020-12) of a landed row of this table: provenance and content.
 pub fn row_schema(table: Table) -> Value {
-    let mut generator = SchemaSettings::draft2020_12()
-        .for_serialize()
-        .into_generator();
+    let mut generator = SchemaSettings::draft2020_12().for_serialize().into_generator();
     let provenance = Provenance::json_schema(&mut generator);
     let content = table.content_schema(&mut generator);
     let definitions = generator.take_definitions(true);
@@ -46,24 +42,12 @@ pub fn row_schema(table: Table) -> Value {
 }
 
 fn properties_of(schema: &Schema) -> Map<String, Value> {
-    schema
-        .get("properties")
-        .and_then(Value::as_object)
-        .cloned()
-        .unwrap_or_default()
+    schema.get("properties").and_then(Value::as_object).cloned().unwrap_or_default()
 }
 
 fn required(provenance: &Schema) -> Vec<Value> {
-    let own = provenance
-        .get("required")
-        .and_then(Value::as_array)
-        .cloned()
-        .unwrap_or_default();
-    [Value::from("table")]
-        .into_iter()
-        .chain(own)
-        .chain([Value::from("row")])
-        .collect()
+    let own = provenance.get("required").and_then(Value::as_array).cloned().unwrap_or_default();
+    [Value::from("table")].into_iter().chain(own).chain([Value::from("row")]).collect()
 }
 
 /// An `Option` that is `None` is not written at all, so its schema must not promise a null.

@@ -54,10 +54,7 @@ pub struct Provenance {
 impl Provenance {
     /// What decides whether the row replaces another with the same key.
     pub fn version(&self) -> Version {
-        Version {
-            source_version: self.source_version,
-            content_sha256: self.content_sha256,
-        }
+        Version { source_version: self.source_version, content_sha256: self.content_sha256 }
     }
 }
 
@@ -82,10 +79,7 @@ impl Content {
 impl Entity {
     /// Serialises the entity and takes the digest.
     pub fn content(&self, deleted: bool) -> Content {
-        let mut content = Content {
-            bytes: Vec::with_capacity(512),
-            sha256: Sha256::default(),
-        };
+        let mut content = Content { bytes: Vec::with_capacity(512), sha256: Sha256::default() };
         content.set(self, deleted);
         content
     }
@@ -197,11 +191,7 @@ impl<'a> RawRow<'a> {
     pub fn parse_line(line: &'a str) -> Result<Self, RowError> {
         let envelope: Envelope<'a> = serde_json::from_str(line).map_err(RowError::Line)?;
         let provenance = serde_json::from_str(line).map_err(RowError::Line)?;
-        Ok(Self {
-            table: envelope.table,
-            provenance,
-            content: envelope.row.get(),
-        })
+        Ok(Self { table: envelope.table, provenance, content: envelope.row.get() })
     }
 
     /// Whether the content is still the one that the digest was taken of.
@@ -212,14 +202,8 @@ impl<'a> RawRow<'a> {
 
     /// Parses the content too.
     pub fn into_row(self) -> Result<Row, RowError> {
-        let entity =
-            Entity::from_content(self.table, self.content).map_err(|source| RowError::Content {
-                table: self.table,
-                source,
-            })?;
-        Ok(Row {
-            provenance: self.provenance,
-            entity,
-        })
+        let entity = Entity::from_content(self.table, self.content)
+            .map_err(|source| RowError::Content { table: self.table, source })?;
+        Ok(Row { provenance: self.provenance, entity })
     }
 }

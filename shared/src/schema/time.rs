@@ -28,10 +28,7 @@ impl Timestamp {
 
     /// Reads RFC 3339 with any offset and any number of fractional digits.
     pub fn parse_rfc3339(text: &str) -> Result<Self, TimestampError> {
-        text.trim()
-            .parse::<jiff::Timestamp>()
-            .map_err(|_| TimestampError)?
-            .try_into()
+        text.trim().parse::<jiff::Timestamp>().map_err(|_| TimestampError)?.try_into()
     }
 
     /// Reads a date and time that carries no zone, as a clock in `zone` would have shown it.
@@ -45,23 +42,17 @@ impl Timestamp {
 
     /// The instant so many seconds after 1970.
     pub fn from_unix_seconds(seconds: i64) -> Result<Self, TimestampError> {
-        jiff::Timestamp::from_second(seconds)
-            .map_err(|_| TimestampError)?
-            .try_into()
+        jiff::Timestamp::from_second(seconds).map_err(|_| TimestampError)?.try_into()
     }
 
     /// The instant so many milliseconds after 1970.
     pub fn from_millis(millis: i64) -> Result<Self, TimestampError> {
-        jiff::Timestamp::from_millisecond(millis)
-            .map_err(|_| TimestampError)?
-            .try_into()
+        jiff::Timestamp::from_millisecond(millis).map_err(|_| TimestampError)?.try_into()
     }
 
     /// The instant so many microseconds after 1970.
     pub fn from_micros(micros: i64) -> Result<Self, TimestampError> {
-        jiff::Timestamp::from_microsecond(micros)
-            .map_err(|_| TimestampError)?
-            .try_into()
+        jiff::Timestamp::from_microsecond(micros).map_err(|_| TimestampError)?.try_into()
     }
 
     /// Microseconds after 1970, as tables store it.
@@ -90,10 +81,7 @@ impl Timestamp {
         digits(&mut out[11..13], clock.hour().unsigned_abs().into());
         digits(&mut out[14..16], clock.minute().unsigned_abs().into());
         digits(&mut out[17..19], clock.second().unsigned_abs().into());
-        digits(
-            &mut out[20..26],
-            clock.subsec_nanosecond().unsigned_abs() / 1000,
-        );
+        digits(&mut out[20..26], clock.subsec_nanosecond().unsigned_abs() / 1000);
         out
     }
 }
@@ -108,9 +96,7 @@ impl TryFrom<jiff::Timestamp> for Timestamp {
         if micros < EARLIEST_MICROS {
             return Err(TimestampError);
         }
-        jiff::Timestamp::from_microsecond(micros)
-            .map(Self)
-            .map_err(|_| TimestampError)
+        jiff::Timestamp::from_microsecond(micros).map(Self).map_err(|_| TimestampError)
     }
 }
 

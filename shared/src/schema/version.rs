@@ -25,9 +25,7 @@ impl Sha256 {
 
     /// The digest of a row's content: its serialised bytes, then one byte, 1 if the record is deleted and else 0.
     pub fn of_content(bytes: &[u8], deleted: bool) -> Self {
-        let hash = sha2::Sha256::new()
-            .chain_update(bytes)
-            .chain_update([u8::from(deleted)]);
+        let hash = sha2::Sha256::new().chain_update(bytes).chain_update([u8::from(deleted)]);
         Self(hash.finalize().into())
     }
 }

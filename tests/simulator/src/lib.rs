@@ -3,6 +3,21 @@
 //! Start a [`Simulator`], point a connector at [`Zendesk::base_url`](zendesk::Zendesk::base_url),
 //! inject [`Fault`]s, and compare what landed with [`Zendesk::truth`](zendesk::Zendesk::truth).
 //! Everything follows from [`Settings::seed`]. The crate shares no code with the product.
+//!
+//! ```
+//! use simulator::{Fault, Settings, Simulator};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> std::io::Result<()> {
+//! let simulator = Simulator::start(Settings::default()).await?;
+//! let zendesk = simulator.zendesk();
+//! let fault = zendesk.faults().inject(Fault::Status(503), 2);
+//! // Here a connector reads from `zendesk.base_url()`.
+//! assert_eq!(fault.fired(), 0);
+//! assert!(!zendesk.truth().tickets.is_empty());
+//! # Ok(())
+//! # }
+//! ```
 
 mod clock;
 mod faults;

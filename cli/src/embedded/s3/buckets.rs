@@ -17,14 +17,13 @@ use super::operations::{Answer, answer};
 impl Store {
     pub(super) fn answer_create_bucket(
         &self,
-        request: S3Request<CreateBucketInput>,
+        request: &S3Request<CreateBucketInput>,
     ) -> Answer<CreateBucketOutput> {
         let path = self.bucket_path(&request.input.bucket);
         match fs::create_dir(&path) {
-            Ok(()) => answer(CreateBucketOutput {
-                location: Some(format!("/{}", request.input.bucket)),
-                ..Default::default()
-            }),
+            Ok(()) => {
+                answer(CreateBucketOutput { location: Some(format!("/{}", request.input.bucket)) })
+            }
             Err(_) if path.is_dir() => {
                 Err(s3_error!(BucketAlreadyOwnedByYou, "the bucket exists already"))
             }
@@ -34,7 +33,7 @@ impl Store {
 
     pub(super) fn answer_delete_bucket(
         &self,
-        request: S3Request<DeleteBucketInput>,
+        request: &S3Request<DeleteBucketInput>,
     ) -> Answer<DeleteBucketOutput> {
         let path = self.bucket(&request.input.bucket)?;
         match fs::remove_dir(&path) {

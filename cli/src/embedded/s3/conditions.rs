@@ -50,7 +50,7 @@ pub(super) struct ReadIf {
 }
 
 impl ReadIf {
-    /// ETags win over times (RFC 9110, section 13.2.2).
+    /// `ETags` win over times (RFC 9110, section 13.2.2).
     pub(super) fn check(&self, current: &ETag, modified: &Timestamp) -> S3Result {
         let holds = match (&self.matches, &self.unmodified_since) {
             (Some(ETagCondition::ETag(expected)), _) => expected.strong_cmp(current),

@@ -111,7 +111,7 @@ impl Store {
         for entry in entries {
             match entry {
                 Entry::Prefix(prefix) => {
-                    common_prefixes.push(CommonPrefix { prefix: Some(encoded(prefix)) })
+                    common_prefixes.push(CommonPrefix { prefix: Some(encoded(prefix)) });
                 }
                 Entry::Key(key) => contents.extend(
                     self.listed(&input.bucket, &key)
@@ -136,7 +136,7 @@ impl Store {
         })
     }
 
-    /// Size, time and ETag of a key on a page; `None` when it has just been deleted.
+    /// Size, time and `ETag` of a key on a page; `None` when it has just been deleted.
     fn listed(&self, bucket: &str, key: &str) -> Option<dto::Object> {
         let stat = fs::metadata(key_path(&self.bucket_path(bucket), key).ok()?).ok()?;
         let versions = self.record(bucket, key).map(|record| record.versions).unwrap_or_default();
@@ -144,7 +144,7 @@ impl Store {
         let e_tag = versions
             .iter()
             .find(|version| version.identity.is_of(&stat))
-            .map(|version| version.etag());
+            .map(super::attributes::Attributes::etag);
         Some(dto::Object {
             size: i64::try_from(stat.len()).ok(),
             last_modified: Some(modified(&stat)),

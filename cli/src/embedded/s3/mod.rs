@@ -11,8 +11,10 @@
 //! its key. So a killed process leaves the old object or the new one, each with its own attributes; conditional writes
 //! have one winner; and a refused checksum leaves nothing. Files put into a bucket by hand are objects too.
 //!
-//! `s3s-fs` would be the ready-made choice, but of these it gives only the rename: it writes metadata after the object,
-//! into a file whose name holds the whole key in base64 (keys beyond some 150 bytes fail), and never removes it.
+//! `s3s-fs`, the ready-made choice, gives of these only the rename. It writes metadata after the object, into a file whose
+//! name holds the whole key in base64: with keys over 159 bytes the object stays, the request fails, and its retry under
+//! `If-None-Match` hears that the object is there, so the metadata is lost unseen. It keeps bytes whose checksum it
+//! refused, never removes metadata, and reads the whole bucket for each page of a listing.
 //!
 //! What a folder cannot do is refused with a message: a key that is also a prefix of another (`a` and `a/b`), empty, `.`
 //! and `..` segments, and segments over 255 bytes. A key ending in `/` is a folder: writing it empty is accepted, keeps

@@ -111,18 +111,19 @@ impl Store {
         let guard = self.lock(bucket, key);
         let opened = self.look(bucket, key)?;
         drop(guard);
-        match opened {
-            Some(object) => Ok(object),
-            None => {
-                self.bucket(bucket)?;
-                Err(s3_error!(NoSuchKey, "there is no object under this key"))
-            }
+        if let Some(object) = opened {
+            Ok(object)
+        } else {
+            self.bucket(bucket)?;
+            Err(s3_error!(NoSuchKey, "there is no object under this key"))
         }
     }
 
     /// The object in place, if any; to be called under its lock.
     fn look(&self, bucket: &str, key: &str) -> S3Result<Option<Object>> {
-        let path = key_path(&self.bucket_path(bucket), key)?;
+        let Ok(path) = key_path(&self.bucket_path(bucket), key) else {
+            return Ok(None);
+        };
         let open = || -> io::Result<(File, Metadata)> {
             let file = File::open(&path)?;
             let stat = file.metadata()?;
@@ -196,10 +197,10 @@ impl Store {
     /// Removes an object; one that is not there is no error.
     pub(super) fn remove(&self, bucket: &str, key: &str, condition: &WriteIf) -> S3Result {
         let bucket_path = self.bucket(bucket)?;
-        if key.ends_with('/') {
+        // A name that no object can have.
+        let Ok(path) = key_path(&bucket_path, key) else {
             return Ok(());
-        }
-        let path = key_path(&bucket_path, key)?;
+        };
         let _guard = self.lock(bucket, key);
         if !condition.is_unconditional() {
             let current = self.look(bucket, key)?;

@@ -31,14 +31,14 @@ impl S3 for Store {
         &self,
         request: S3Request<CreateBucketInput>,
     ) -> Answer<CreateBucketOutput> {
-        self.answer_create_bucket(request)
+        self.answer_create_bucket(&request)
     }
 
     async fn delete_bucket(
         &self,
         request: S3Request<DeleteBucketInput>,
     ) -> Answer<DeleteBucketOutput> {
-        self.answer_delete_bucket(request)
+        self.answer_delete_bucket(&request)
     }
 
     async fn head_bucket(&self, request: S3Request<HeadBucketInput>) -> Answer<HeadBucketOutput> {

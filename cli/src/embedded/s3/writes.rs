@@ -96,7 +96,7 @@ impl Store {
                 WriteIf { matches: object.e_tag.map(ETagCondition::ETag), none_matches: None };
             match self.remove(&input.bucket, &object.key, &condition) {
                 Ok(()) => {
-                    deleted.push(DeletedObject { key: Some(object.key), ..Default::default() })
+                    deleted.push(DeletedObject { key: Some(object.key), ..Default::default() });
                 }
                 Err(error) => errors.push(Error {
                     code: Some(error.code().as_str().to_owned()),

@@ -16,17 +16,11 @@ fn every_table_has_its_line() {
 
 #[test]
 fn every_family_of_interactions_has_its_lines() {
-    let families: BTreeSet<&str> = InteractionKind::NAMES
-        .iter()
-        .map(|name| family(name))
-        .collect();
+    let families: BTreeSet<&str> = InteractionKind::NAMES.iter().map(|name| family(name)).collect();
     assert_eq!(families.len(), 9);
     for family_name in families {
         let mut lines = String::new();
-        for kind in kinds()
-            .into_iter()
-            .filter(|kind| family(kind.name()) == family_name)
-        {
+        for kind in kinds().into_iter().filter(|kind| family(kind.name()) == family_name) {
             let row = provenance(&key("zendesk/eu/event/1"));
             lines.push_str(&sealed(row, interaction(kind).into()).1);
         }
@@ -69,12 +63,7 @@ fn entities_also_travel_alone_under_the_name_of_their_table() {
 #[test]
 fn the_digest_covers_content_and_deletion_and_nothing_else() {
     let row_key = key("zendesk/eu/ticket/1");
-    let seal = |provenance| {
-        Row::seal(provenance, ticket().into())
-            .0
-            .provenance
-            .content_sha256
-    };
+    let seal = |provenance| Row::seal(provenance, ticket().into()).0.provenance.content_sha256;
     let first = seal(provenance(&row_key));
     let mut again = provenance(&row_key);
     again.received_at = again.ingested_at;
@@ -103,9 +92,11 @@ fn a_changed_line_is_noticed() {
 #[test]
 fn readers_ignore_what_is_new_and_default_what_is_missing() {
     let (row, line) = sealed(provenance(&key("zendesk/eu/ticket/1")), ticket().into());
-    let newer = line
-        .replacen("{\"table\"", "{\"novelty\":[1],\"table\"", 1)
-        .replacen("\"row\":{", "\"row\":{\"novelty\":{},", 1);
+    let newer = line.replacen("{\"table\"", "{\"novelty\":[1],\"table\"", 1).replacen(
+        "\"row\":{",
+        "\"row\":{\"novelty\":{},",
+        1,
+    );
     assert_eq!(Row::parse_line(&newer).unwrap(), row);
 
     for table in Table::ALL {
@@ -118,10 +109,7 @@ fn readers_ignore_what_is_new_and_default_what_is_missing() {
             }
             _ => "{}",
         };
-        assert_eq!(
-            Entity::from_content(*table, content).unwrap().table(),
-            *table
-        );
+        assert_eq!(Entity::from_content(*table, content).unwrap().table(), *table);
     }
     let words = r#"{"status":"escalated","channel":"telepathy","priority":"panic"}"#;
     let Entity::Ticket(ticket) = Entity::from_content(Table::Ticket, words).unwrap() else {
@@ -143,9 +131,6 @@ fn absent_null_and_empty_stay_three_things() {
 fn an_error_names_the_table_and_keeps_the_cause() {
     let (_, line) = sealed(provenance(&key("zendesk/eu/ticket/1")), ticket().into());
     let error = Row::parse_line(&line.replace("\"reopened_count\":1", "\"reopened_count\":-1"));
-    assert_eq!(
-        error.unwrap_err().to_string(),
-        "the content is not a row of table ticket"
-    );
+    assert_eq!(error.unwrap_err().to_string(), "the content is not a row of table ticket");
     assert!(matches!(Row::parse_line("{}"), Err(RowError::Line(_))));
 }

@@ -22,16 +22,11 @@ fn check(value: &Value, schema: &Value, root: &Value, path: &str) {
         return check(value, definition, root, path);
     }
     if let Some(choices) = schema["anyOf"].as_array() {
-        let choice = choices
-            .iter()
-            .find(|choice| (choice["type"] == "null") == value.is_null());
+        let choice = choices.iter().find(|choice| (choice["type"] == "null") == value.is_null());
         return check(value, choice.unwrap(), root, path);
     }
     if let Some(words) = schema["oneOf"].as_array().filter(|_| value.is_string()) {
-        assert!(
-            words.iter().any(|word| word["const"] == *value),
-            "{path}: {value} is no word"
-        );
+        assert!(words.iter().any(|word| word["const"] == *value), "{path}: {value} is no word");
         return;
     }
     if let Some(constant) = schema.get("const") {
@@ -47,14 +42,8 @@ fn check(value: &Value, schema: &Value, root: &Value, path: &str) {
         Value::Object(_) => "object",
     };
     let types = &schema["type"];
-    let fits = *types == name
-        || types
-            .as_array()
-            .is_some_and(|types| types.contains(&name.into()));
-    assert!(
-        fits || !schema["const"].is_null(),
-        "{path}: {name} is not {types}"
-    );
+    let fits = *types == name || types.as_array().is_some_and(|types| types.contains(&name.into()));
+    assert!(fits || !schema["const"].is_null(), "{path}: {name} is not {types}");
     for (index, item) in value.as_array().into_iter().flatten().enumerate() {
         check(item, &schema["items"], root, &format!("{path}[{index}]"));
     }
@@ -70,17 +59,10 @@ fn check_fields(value: &Value, schema: &Value, root: &Value, path: &str) {
         .clone()
         .find(|variant| variant["properties"]["type"]["const"] == value["type"])
         .unwrap_or(&Value::Null);
-    assert_eq!(
-        variant.is_null(),
-        variants.count() == 0,
-        "{path}: no such type"
-    );
+    assert_eq!(variant.is_null(), variants.count() == 0, "{path}: no such type");
     for part in [schema, variant] {
         for name in part["required"].as_array().into_iter().flatten() {
-            assert!(
-                value.get(name.as_str().unwrap()).is_some(),
-                "{path} lacks {name}"
-            );
+            assert!(value.get(name.as_str().unwrap()).is_some(), "{path} lacks {name}");
         }
     }
     for (name, field) in value.as_object().unwrap() {
@@ -91,12 +73,7 @@ fn check_fields(value: &Value, schema: &Value, root: &Value, path: &str) {
             &schema["additionalProperties"],
         ];
         let schema = schema.into_iter().find(|schema| !schema.is_null());
-        check(
-            field,
-            schema.unwrap_or_else(|| panic!("{path} is not in the schema")),
-            root,
-            &path,
-        );
+        check(field, schema.unwrap_or_else(|| panic!("{path} is not in the schema")), root, &path);
     }
 }
 
@@ -108,39 +85,17 @@ fn required_fields_are_said_to_be() {
     };
     for (table, schema) in schemas.as_object().unwrap() {
         let fields = required(schema);
-        for name in [
-            "table",
-            "record_key",
-            "source_version",
-            "content_sha256",
-            "deleted",
-            "row",
-        ] {
-            assert!(
-                fields.iter().any(|field| field == name),
-                "{table} does not require {name}"
-            );
+        for name in ["table", "record_key", "source_version", "content_sha256", "deleted", "row"] {
+            assert!(fields.iter().any(|field| field == name), "{table} does not require {name}");
         }
     }
     let row = &schemas["interaction"]["properties"]["row"];
     assert_eq!(
         required(row),
-        [
-            "interaction_id",
-            "subject_key",
-            "occurred_at",
-            "channel",
-            "purpose"
-        ]
+        ["interaction_id", "subject_key", "occurred_at", "channel", "purpose"]
     );
-    assert_eq!(
-        row["oneOf"].as_array().unwrap().len(),
-        InteractionKind::NAMES.len()
-    );
-    assert_eq!(
-        required(&schemas["ticket"]["properties"]["row"]),
-        ["status", "channel"]
-    );
+    assert_eq!(row["oneOf"].as_array().unwrap().len(), InteractionKind::NAMES.len());
+    assert_eq!(required(&schemas["ticket"]["properties"]["row"]), ["status", "channel"]);
 }
 
 #[test]
@@ -152,10 +107,7 @@ fn everything_is_described() {
             check(field, &format!("{path}.{name}"));
         }
         for (name, definition) in schema["$defs"].as_object().into_iter().flatten() {
-            assert!(
-                definition["description"].is_string(),
-                "{name} has no sentence"
-            );
+            assert!(definition["description"].is_string(), "{name} has no sentence");
             check(definition, name);
         }
     }

@@ -55,10 +55,7 @@ pub(super) fn entities() -> Vec<(RecordKey, Entity)> {
         (ticket, self::ticket().into()),
         (order_keys.0, self::order().into()),
         (order_keys.1, order_line(order.clone()).into()),
-        (
-            order.sibling("payment", "bP9mAsEMYPUGjjGNaNO5ZDVyLhSZY"),
-            payment(order).into(),
-        ),
+        (order.sibling("payment", "bP9mAsEMYPUGjjGNaNO5ZDVyLhSZY"), payment(order).into()),
         (key("brandwatch/world/mention/1"), post().into()),
         (key("mailchimp/news/campaign/42694e9e57"), campaign().into()),
     ]
@@ -88,9 +85,7 @@ fn person() -> PersonRecord {
         time_zone: "Europe/Berlin".into(),
         identifiers: vec![
             Identifier::new(Namespace::HelpdeskUser, "20978392"),
-            Identifier::email("Ada@Beispiel.example")
-                .unwrap()
-                .verified(at("2025-03-01T12:00:00Z")),
+            Identifier::email("Ada@Beispiel.example").unwrap().verified(at("2025-03-01T12:00:00Z")),
         ],
         contact_points: vec![
             ContactPoint::email("Ada@Beispiel.example"),
@@ -112,19 +107,11 @@ fn consent() -> Consent {
         contact_point: Some("ada@beispiel.example".into()),
         contact_type: ContactType::Email,
         lawful_basis: Some(LawfulBasis::Consent),
-        double_opt_in: Some(DoubleOptIn {
-            requested_at: Some(decided),
-            confirmed_at: None,
-        }),
+        double_opt_in: Some(DoubleOptIn { requested_at: Some(decided), confirmed_at: None }),
         scope: ConsentScope::ContactPoint,
         expires_at: Some(at("2028-01-02T00:00:00Z")),
         reason: "signed up at the till".into(),
-        ..Consent::new(
-            Channel::Email,
-            Purpose::Marketing,
-            ConsentState::Pending,
-            decided,
-        )
+        ..Consent::new(Channel::Email, Purpose::Marketing, ConsentState::Pending, decided)
     }
 }
 
@@ -170,11 +157,7 @@ pub(super) fn ticket() -> Ticket {
         reopened_count: Some(1),
         tags: vec!["delivery".into(), "late".into()],
         topic: Some("delivery".into()),
-        csat: Some(Csat {
-            score: 4,
-            scale_max: 5,
-            comment: "quick".into(),
-        }),
+        csat: Some(Csat { score: 4, scale_max: 5, comment: "quick".into() }),
         source_tz_assumed: Some("Europe/Berlin".into()),
         ext: Ext::from([("brand_id".into(), "360001".into())]),
     }
@@ -293,50 +276,27 @@ pub(super) fn interaction(kind: InteractionKind) -> Interaction {
 pub(super) fn kinds() -> Vec<InteractionKind> {
     use InteractionKind::*;
     let nothing = Nothing {};
-    let change = |from: &str, to: &str| Change {
-        from: Some(from.into()),
-        to: Some(to.into()),
-    };
-    let points = Points {
-        points: 30,
-        balance: Some(130),
-    };
-    let said = Said {
-        network: Some("mastodon".into()),
-    };
-    let done = Activity {
-        duration_seconds: Some(600),
-        done: Answer::Yes,
-    };
+    let change = |from: &str, to: &str| Change { from: Some(from.into()), to: Some(to.into()) };
+    let points = Points { points: 30, balance: Some(130) };
+    let said = Said { network: Some("mastodon".into()) };
+    let done = Activity { duration_seconds: Some(600), done: Answer::Yes };
     let (one, two) = (Uuid::from_u128(1), Uuid::from_u128(2));
     vec![
         EmailSent(nothing),
         EmailDelivered(nothing),
         EmailDeferred(nothing),
-        EmailOpened(Opened {
-            machine: Answer::Yes,
-        }),
-        EmailClicked(Clicked {
-            bot: Answer::Unknown,
-        }),
-        EmailBounced(Bounced {
-            bounce: Bounce::Hard,
-            smtp_code: "5.1.1".into(),
-        }),
+        EmailOpened(Opened { machine: Answer::Yes }),
+        EmailClicked(Clicked { bot: Answer::Unknown }),
+        EmailBounced(Bounced { bounce: Bounce::Hard, smtp_code: "5.1.1".into() }),
         EmailComplained(nothing),
         EmailUnsubscribed(nothing),
         EmailReplied(nothing),
         EmailSuppressed(nothing),
         TicketCreated(nothing),
-        TicketMessage(Message {
-            visibility: Visibility::Internal,
-        }),
+        TicketMessage(Message { visibility: Visibility::Internal }),
         TicketStatusChanged(change("open", "solved")),
         TicketSolved(nothing),
-        TicketCsat(Rating {
-            score: 4,
-            scale_max: 5,
-        }),
+        TicketCsat(Rating { score: 4, scale_max: 5 }),
         TicketNps(Nps { score: 9 }),
         OrderPlaced(nothing),
         OrderPaid(nothing),
@@ -363,14 +323,8 @@ pub(super) fn kinds() -> Vec<InteractionKind> {
             purpose: Purpose::Marketing,
             state: ConsentState::OptOut,
         }),
-        IdentityMerged(Merge {
-            person_id: one,
-            merged_ids: vec![two],
-        }),
-        IdentitySplit(Split {
-            person_id: one,
-            split_ids: vec![two],
-        }),
+        IdentityMerged(Merge { person_id: one, merged_ids: vec![two] }),
+        IdentitySplit(Split { person_id: one, split_ids: vec![two] }),
     ]
 }
 
@@ -378,15 +332,9 @@ pub(super) fn kinds() -> Vec<InteractionKind> {
 pub(super) fn rows() -> Vec<(Row, String)> {
     let entities = entities().into_iter();
     let interactions = kinds().into_iter().enumerate().map(|(index, kind)| {
-        (
-            key(&format!("zendesk/eu/event/{index}")),
-            Entity::from(interaction(kind)),
-        )
+        (key(&format!("zendesk/eu/event/{index}")), Entity::from(interaction(kind)))
     });
-    entities
-        .chain(interactions)
-        .map(|(key, entity)| sealed(provenance(&key), entity))
-        .collect()
+    entities.chain(interactions).map(|(key, entity)| sealed(provenance(&key), entity)).collect()
 }
 
 pub(super) fn sealed(provenance: Provenance, entity: Entity) -> (Row, String) {

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::desk::Desk;
-use super::records::{Change, Deletion, Organization, Rating, Score, Status, Ticket, User};
+use super::records::{Change, Deletion, Organization, Rating, Role, Score, Status, Ticket, User};
 use super::webhooks::Subject;
 
 /// What stands in the place of redacted text.
@@ -31,6 +31,9 @@ pub struct NewTicket {
 impl Desk {
     pub(crate) fn add_user(&mut self, user: User) {
         let (id, at) = (user.id, user.updated_at);
+        if user.role != Role::EndUser {
+            self.staff.push(id);
+        }
         self.users.insert(id, user);
         self.touch_user(id, at);
         self.announce(at, Subject::User(id), id, "user.created", &json!({}));
@@ -99,7 +102,7 @@ impl Desk {
     ) {
         let change = Change::Comment { author_id: author, public, body: body.to_owned() };
         let id = self.record(ticket, author, at, vec![change]);
-        let is_staff = self.staff().any(|user| user.id == author);
+        let is_staff = self.staff.contains(&author);
         let event = json!({"comment": {
             "id": id.to_string(),
             "body": body,
@@ -117,7 +120,7 @@ impl Desk {
         if from == to {
             return;
         }
-        let staff = self.staff().any(|user| user.id == actor);
+        let staff = self.staff.contains(&actor);
         if let Some(record) = self.tickets.get_mut(&ticket) {
             record.assignee_id = record.assignee_id.or(staff.then_some(actor));
         }

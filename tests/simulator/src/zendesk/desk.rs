@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use rand::RngExt as _;
 
 use super::bad::BadTruth;
-use super::records::{Change, Child, Event, Organization, Rating, Role, Ticket, User};
+use super::records::{Change, Child, Event, Organization, Rating, Ticket, User};
 use super::timeline::Timeline;
 use super::webhooks::Outbox;
 use crate::Dice;
@@ -25,6 +25,8 @@ pub(crate) struct Desk {
     pub(crate) organization_order: Timeline,
     pub(crate) bad: Vec<BadTruth>,
     pub(crate) outbox: Outbox,
+    /// The owner, then the agents.
+    pub(crate) staff: Vec<u64>,
     last_id: u64,
     last_ticket: u64,
 }
@@ -43,6 +45,7 @@ impl Desk {
             organization_order: Timeline::default(),
             bad: Vec::new(),
             outbox,
+            staff: Vec::new(),
             last_id: 361_480_000_000,
             last_ticket: 1_000,
         }
@@ -61,15 +64,10 @@ impl Desk {
 
     /// Somebody who answers tickets.
     pub(crate) fn agent(&mut self) -> u64 {
-        let agents: Vec<u64> = self.staff().map(|user| user.id).collect();
-        match agents.len() {
+        match self.staff.len() {
             0 => 0,
-            count => agents[self.dice.random_range(0..count)],
+            count => self.staff[self.dice.random_range(0..count)],
         }
-    }
-
-    pub(crate) fn staff(&self) -> impl Iterator<Item = &User> {
-        self.users.values().filter(|user| user.role != Role::EndUser)
     }
 
     /// Records an update of a ticket, and moves the ticket to its time; gives the first change's id.

@@ -50,8 +50,7 @@ impl State {
         if let Some((user, password)) = call.basic() {
             return user.strip_suffix("/token") == Some(&self.email) && password == self.api_token;
         }
-        let Self { oauth, .. } = self;
-        call.bearer().is_some_and(|token| oauth.admits(token, call.at))
+        call.bearer().is_some_and(|token| self.oauth.admits(token, call.at))
     }
 
     fn answer(&mut self, call: &Call, faults: &Faults) -> Answer {
@@ -108,9 +107,8 @@ impl State {
 
     /// Whoever the credentials belong to: the owner, or the first agent when it is no admin.
     fn me(&self) -> Option<serde_json::Value> {
-        let mut staff = self.desk.staff();
-        let user = if self.admin { staff.next() } else { staff.nth(1) };
-        user.map(super::json::user)
+        let id = self.desk.staff.get(usize::from(!self.admin))?;
+        self.desk.users.get(id).map(super::json::user)
     }
 }
 

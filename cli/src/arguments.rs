@@ -1,0 +1,223 @@
+//! What can be written after `tributary`, and the help that teaches it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{ArgAction, Args, Parser, Subcommand};
+use shared::hub::Selection;
+
+/// Brings customer data from helpdesks, email platforms, tills, CRMs and social media into one schema.
+#[derive(Debug, Parser)]
+#[command(name = "tributary", version, max_term_width = 100, after_help = FIRST_STEPS)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const FIRST_STEPS: &str = "\
+First steps:
+  tributary demo      see it work, with a simulated company and nothing to set up
+  tributary init      write a first tributary.toml
+  tributary check     see whether settings, secrets and credentials are right
+  tributary sync      read everything; run it again for what is new
+
+Exit codes: 0 ok or paused, 1 partly or wholly failed, 2 wrong use or settings, 130 interrupted.";
+
+/// Options of every command.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Global {
+    /// The settings file.
+    #[arg(long, global = true, value_name = "FILE", env = "TRIBUTARY_CONFIG", default_value = "./tributary.toml")]
+    pub(crate) config: PathBuf,
+    /// The folder of the embedded stores; not used when the settings have a [store].
+    #[arg(long, global = true, value_name = "DIR", env = "TRIBUTARY_DATA", default_value = "./tributary-data")]
+    pub(crate) data: PathBuf,
+    /// Print one JSON document on stdout instead of tables.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Log more on stderr: -v what happens, -vv every detail; `TRIBUTARY_LOG` takes filters such as `shared=debug`.
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// No progress, and no logs but errors.
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Shows everything at work on a simulated company; needs no account and no settings.
+    #[command(after_help = "Example:\n  tributary demo --people 200 --seed 42")]
+    Demo(Demo),
+    /// Writes a first tributary.toml with comments; never overwrites one.
+    #[command(after_help = "Example:\n  tributary init && $EDITOR tributary.toml")]
+    Init(Init),
+    /// Checks settings, secrets, credentials and scopes, stream by stream, and lands nothing.
+    #[command(after_help = "Example:\n  tributary check helpdesk/tickets")]
+    Check(Selected),
+    /// Lists the sources and their streams, with what is known about each.
+    #[command(after_help = "Example:\n  tributary streams zendesk -v")]
+    Streams(Streams),
+    /// Shows the first records of a stream as they would land, and lands nothing.
+    #[command(after_help = "Example:\n  tributary preview helpdesk/tickets --limit 3")]
+    Preview(Preview),
+    /// Reads what is new in all connections, one, or one stream of it.
+    #[command(after_help = "Examples:\n  tributary sync\n  tributary sync helpdesk/tickets --budget 10m --json")]
+    Sync(Sync),
+    /// Receives webhooks, and reads every few minutes what they missed.
+    #[command(after_help = "Example:\n  tributary serve --listen 127.0.0.1:8080 --every 15m")]
+    Serve(Serve),
+    /// Shows how fresh each stream is, where its cursor stands and how its last run went.
+    #[command(after_help = "Example:\n  tributary status --json | jq '.connections[].streams[].freshness_seconds'")]
+    Status(Selected),
+    /// Shows and retries the records that did not map.
+    #[command(subcommand)]
+    Quarantine(Quarantine),
+    /// Maps what was read before once more, and lands what that changes; asks no source.
+    #[command(after_help = "Example, after an update that maps a field better:\n  tributary replay helpdesk/users")]
+    Replay(Selected),
+    /// Prints the customer schema: a list of tables, one table, or JSON Schema.
+    #[command(after_help = "Examples:\n  tributary schema\n  tributary schema ticket --json > ticket.schema.json")]
+    Schema(Schema),
+    /// Writes the skeleton of a new connector; run it inside a checkout of Tributary.
+    #[command(after_help = "Example:\n  tributary new helpdesk/freshdesk")]
+    New(New),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    /// How many people the simulated company knows.
+    #[arg(long, default_value_t = 120, value_parser = clap::value_parser!(u32).range(5..=5000))]
+    pub(crate) people: u32,
+    /// The same seed invents the same company.
+    #[arg(long, default_value_t = 7)]
+    pub(crate) seed: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Init {
+    /// Where to write; the folder is created.
+    #[arg(default_value = ".")]
+    pub(crate) dir: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Selected {
+    /// One connection, or one stream of it; everything when absent.
+    #[arg(value_name = "CONNECTION[/STREAM]")]
+    selection: Option<String>,
+}
+
+impl Selected {
+    pub(crate) fn selection(&self) -> Selection {
+        self.selection.as_deref().map(Selection::parse).unwrap_or_default()
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Streams {
+    /// One source, such as `zendesk`; all of them when absent.
+    pub(crate) source: Option<String>,
+    /// Write the reference page of the source in Markdown.
+    #[arg(long, requires = "source", conflicts_with = "json")]
+    pub(crate) markdown: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Preview {
+    /// The stream to look into.
+    #[arg(value_name = "CONNECTION/STREAM")]
+    pub(crate) stream: String,
+    /// How many records to show, of the first page at most.
+    #[arg(long, default_value_t = 5, value_name = "RECORDS")]
+    pub(crate) limit: usize,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Sync {
+    #[command(flatten)]
+    pub(crate) selected: Selected,
+    /// Pause after this time, e.g. 10m or 90s; the next sync goes on from there.
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(crate) budget: Option<Duration>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// Where to listen for webhooks.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    pub(crate) listen: std::net::SocketAddr,
+    /// How long to wait between two syncs.
+    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = duration, conflicts_with = "no_sync")]
+    pub(crate) every: Duration,
+    /// Receive webhooks only.
+    #[arg(long)]
+    pub(crate) no_sync: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Quarantine {
+    /// Counts what waits by field and reason, then names examples; shows no content unless asked.
+    #[command(after_help = "Example:\n  tributary quarantine list helpdesk/tickets --show --limit 1")]
+    List(QuarantineList),
+    /// Maps what waits again, and lands what maps now.
+    #[command(after_help = "Example, after an update of Tributary:\n  tributary quarantine retry")]
+    Retry(Selected),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct QuarantineList {
+    #[command(flatten)]
+    pub(crate) selected: Selected,
+    /// Examples per field and reason.
+    #[arg(long, default_value_t = 3, value_name = "EXAMPLES")]
+    pub(crate) limit: usize,
+    /// Print the records themselves, which may be about people.
+    #[arg(long)]
+    pub(crate) show: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Schema {
+    /// One table, such as `ticket`.
+    pub(crate) table: Option<String>,
+    /// Write the reference page in Markdown.
+    #[arg(long, conflicts_with_all = ["json", "table"])]
+    pub(crate) markdown: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct New {
+    /// The system and the name of the source, such as `helpdesk/freshdesk`.
+    #[arg(value_name = "SYSTEM/SOURCE")]
+    pub(crate) connector: String,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || "write for example 30s, 5m or 1h".to_owned();
+    let span: jiff::SignedDuration = text.parse().map_err(|_| wrong())?;
+    match Duration::try_from(span) {
+        Ok(time) if !time.is_zero() => Ok(time),
+        _ => Err(wrong()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_contradict_nowhere() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn durations_read_as_people_write_them() {
+        assert_eq!(duration("90s"), Ok(Duration::from_secs(90)));
+        assert_eq!(duration("10m"), Ok(Duration::from_mins(10)));
+        assert!(duration("0s").is_err() && duration("-1m").is_err() && duration("soon").is_err());
+    }
+}

@@ -1,0 +1,83 @@
+//! `tributary init`: a first settings file, with comments.
+
+use std::fs::OpenOptions;
+use std::io::{ErrorKind, Write as _};
+use std::path::Path;
+
+use serde_json::json;
+
+use crate::arguments::{Global, Init};
+use crate::display::{say, say_json};
+use crate::failure::{Exit, Failure};
+use crate::log::tell;
+
+const SETTINGS: &str = include_str!("../examples/tributary.toml");
+const SECRETS: &str = include_str!("../examples/env.example");
+
+pub(crate) fn run(global: &Global, init: &Init) -> Result<Exit, Failure> {
+    std::fs::create_dir_all(&init.dir).map_err(|error| unwritable(&init.dir, &error))?;
+    let settings = init.dir.join("tributary.toml");
+    let secrets = init.dir.join(".env.example");
+    if !write_new(&settings, SETTINGS)? {
+        return Err(Failure::misuse(
+            format!("{} exists already and is left as it is", settings.display()),
+            "edit it, or name another folder: `tributary init DIR`",
+        ));
+    }
+    write_new(&secrets, SECRETS)?;
+    if global.json {
+        say_json(&json!({ "settings": settings, "secrets": secrets }))?;
+    } else {
+        say(format!("wrote {} and {}", settings.display(), secrets.display()));
+    }
+    let here = init.dir == Path::new(".");
+    let config = if here { String::new() } else { format!(" --config {}", settings.display()) };
+    tell(&format!(
+        "next:\n  \
+         1. write the account's address into {}\n  \
+         2. put the secrets into the environment: cp {} .env, fill it in, `set -a; . ./.env; set +a`\n  \
+         3. tributary{config} check\n  \
+         4. tributary{config} preview helpdesk/tickets\n  \
+         5. tributary{config} sync",
+        settings.display(),
+        secrets.display()
+    ));
+    Ok(Exit::Success)
+}
+
+/// Writes a file unless there is one; whether it did.
+fn write_new(path: &Path, text: &str) -> Result<bool, Failure> {
+    let written = OpenOptions::new().write(true).create_new(true).open(path).and_then(|mut file| file.write_all(text.as_bytes()));
+    match written {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(unwritable(path, &error)),
+    }
+}
+
+fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::misuse(format!("{} cannot be written: {error}", path.display()), "choose a folder that this user may write to")
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::config::{Foreign, Settings};
+
+    use super::*;
+    use crate::sources::sources;
+
+    #[test]
+    fn the_first_settings_are_valid_and_so_is_what_they_comment_out() {
+        let settings = Settings::parse(SETTINGS, "", &sources(), Foreign::Refuse).expect("valid");
+        assert_eq!(settings.connections.keys().collect::<Vec<_>>(), ["helpdesk"]);
+        // Commented settings begin with `#` and no space; words have one.
+        let all: String = SETTINGS.lines().map(|line| format!("{}\n", uncommented(line))).collect();
+        let settings = Settings::parse(&all, "", &sources(), Foreign::Refuse).expect("valid, too");
+        assert!(settings.store.is_some());
+        assert!(settings.connections["helpdesk"].common.start.is_some());
+    }
+
+    fn uncommented(line: &str) -> &str {
+        line.strip_prefix('#').filter(|rest| !rest.starts_with(' ')).unwrap_or(line)
+    }
+}

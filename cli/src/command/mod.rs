@@ -1,0 +1,58 @@
+//! One file per command.
+
+mod check;
+mod demo;
+mod init;
+mod new;
+mod preview;
+mod quarantine;
+mod replay;
+mod schema;
+mod serve;
+mod status;
+mod streams;
+mod sync;
+
+use crate::arguments::{Arguments, Command};
+use crate::failure::{Exit, Failure};
+
+/// Runs the command that was asked for.
+pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
+    let global = &arguments.global;
+    match &arguments.command {
+        Command::Demo(demo) => demo::run(global, demo).await,
+        Command::Init(init) => init::run(global, init),
+        Command::Check(selected) => check::run(global, &selected.selection()).await,
+        Command::Streams(streams) => streams::run(global, streams),
+        Command::Preview(preview) => preview::run(global, preview).await,
+        Command::Sync(sync) => sync::run(global, sync).await,
+        Command::Serve(serve) => serve::run(global, serve).await,
+        Command::Status(selected) => status::run(global, &selected.selection()).await,
+        Command::Quarantine(quarantine) => quarantine::run(global, quarantine).await,
+        Command::Replay(selected) => replay::run(global, &selected.selection()).await,
+        Command::Schema(schema) => schema::run(global, schema),
+        Command::New(new) => new::run(global, new),
+    }
+}
+
+/// Returns when the operator or the system asks the process to end.
+pub(crate) async fn interrupt() {
+    let ctrl_c = async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    #[cfg(unix)]
+    let terminate = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut signal) => drop(signal.recv().await),
+            Err(_) => std::future::pending().await,
+        }
+    };
+    #[cfg(not(unix))]
+    let terminate = std::future::pending::<()>();
+    tokio::select! {
+        () = ctrl_c => {}
+        () = terminate => {}
+    }
+}

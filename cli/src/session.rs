@@ -1,0 +1,159 @@
+//! One deployment opened for a command: settings, stores and secrets, on this machine or in AWS.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+use shared::config::{Connection, Foreign, SecretRef, Settings, StoreSettings};
+use shared::connector::Auth;
+use shared::error::Error;
+use shared::http::{Patience, TokenVault};
+use shared::hub::{Hub, Selection};
+use shared::secrets::Secrets;
+use shared::stores::{Stores, aws_config};
+use shared::vault::{FileVault, SecretsManagerVault};
+
+use crate::arguments::Global;
+use crate::embedded::{Embedded, Endpoints, Options};
+use crate::failure::Failure;
+use crate::sources::sources;
+
+/// An opened deployment; close it when the command is done.
+pub(crate) struct Session {
+    pub(crate) hub: Arc<Hub>,
+    embedded: Option<Embedded>,
+    names: StoreSettings,
+}
+
+impl Session {
+    /// Opens what the global options name.
+    pub(crate) async fn open(global: &Global) -> Result<Self, Failure> {
+        Self::open_with(load(global)?, &global.data, Options::default(), Patience::default()).await
+    }
+
+    /// Opens the settings' store, or the embedded stores over `data` when they name none.
+    pub(crate) async fn open_with(
+        settings: Settings,
+        data: &Path,
+        options: Options,
+        patience: Patience,
+    ) -> Result<Self, Failure> {
+        let settings = Arc::new(settings);
+        let Some(names) = settings.store.clone() else {
+            return Self::open_embedded(settings, data, options, patience).await;
+        };
+        let config = aws_config().await;
+        let secret_store = aws_sdk_secretsmanager::Client::new(&config);
+        let secrets = Secrets::new(&settings.folder, Some(secret_store.clone()));
+        let tokens: Arc<dyn TokenVault> = Arc::new(SecretsManagerVault::new(secret_store, "tributary/tokens"));
+        let stores = Stores::new(&config, names.clone());
+        let hub = Hub::new(settings, &stores, secrets, &tokens, patience)?;
+        Ok(Self { hub: Arc::new(hub), embedded: None, names })
+    }
+
+    async fn open_embedded(
+        settings: Arc<Settings>,
+        data: &Path,
+        options: Options,
+        patience: Patience,
+    ) -> Result<Self, Failure> {
+        let embedded = Embedded::open(data, options).await?;
+        let names = StoreSettings {
+            bucket: "tributary".to_owned(),
+            customers_table: "tributary-customers".to_owned(),
+            state_table: "tributary-state".to_owned(),
+        };
+        let (s3, dynamodb) = (embedded.s3_client(), embedded.dynamodb_client());
+        let stores = Stores { s3, dynamodb, names: names.clone() };
+        stores.create_missing().await?;
+        let secrets = Secrets::new(&settings.folder, None);
+        let tokens: Arc<dyn TokenVault> = Arc::new(FileVault::new(data.join("secrets")));
+        let hub = Arc::new(Hub::new(settings, &stores, secrets, &tokens, patience)?);
+        if embedded.endpoints().attached {
+            tracing::info!(pid = embedded.endpoints().pid, "using the stores of another tributary, until it ends");
+        } else {
+            break_leases(&hub).await?;
+        }
+        Ok(Self { hub, embedded: Some(embedded), names })
+    }
+
+    /// Where the embedded stores answer; none in AWS.
+    pub(crate) fn endpoints(&self) -> Option<&Endpoints> {
+        self.embedded.as_ref().map(Embedded::endpoints)
+    }
+
+    /// The environment under which other tools use the embedded stores.
+    pub(crate) fn env(&self) -> Vec<(&'static str, String)> {
+        self.embedded.as_ref().map(Embedded::env).unwrap_or_default()
+    }
+
+    /// Bucket and tables.
+    pub(crate) fn names(&self) -> &StoreSettings {
+        &self.names
+    }
+
+    /// The selected connections; an error when there are none at all.
+    pub(crate) fn connections(&self, selection: &Selection) -> Result<Vec<&Connection>, Failure> {
+        let selected = self.hub.selected(selection)?;
+        if selected.is_empty() {
+            return Err(Failure::misuse(
+                "the settings have no connection",
+                "add a [connections.NAME] table; `tributary init` in an empty folder writes an example",
+            ));
+        }
+        Ok(selected.into_iter().map(|(connection, _)| connection).collect())
+    }
+
+    /// Refuses to start when no selected connection could sign in; one that can is reason enough to go on.
+    pub(crate) async fn require_secrets(&self, selection: &Selection) -> Result<(), Failure> {
+        let mut first = None;
+        for connection in self.connections(selection)? {
+            let read = join_all(credentials(connection).into_iter().map(|secret| self.hub.secrets().read(secret))).await;
+            match read.into_iter().find_map(|read| read.err().filter(|error| matches!(error, Error::Config(_)))) {
+                Some(error) => first = first.or(Some(error)),
+                None => return Ok(()),
+            }
+        }
+        first.map_or(Ok(()), |error| Err(error.into()))
+    }
+
+    /// Ends the leases of streams whose run this process has just given up.
+    pub(crate) async fn give_up(&self, running: &[(String, String)]) {
+        for (connection, stream) in running {
+            if let Err(error) = self.hub.state().break_lease(connection, stream).await {
+                tracing::warn!(connection, stream, error = error.chain(), "the lease of this stream runs until it expires");
+            }
+        }
+    }
+
+    /// Lets running requests to the embedded stores finish.
+    pub(crate) async fn close(self) {
+        drop(self.hub);
+        if let Some(embedded) = self.embedded {
+            embedded.shutdown().await;
+        }
+    }
+}
+
+/// Reads the settings that the global options name.
+pub(crate) fn load(global: &Global) -> Result<Settings, Failure> {
+    Ok(Settings::load(&global.config, &sources(), Foreign::Refuse)?)
+}
+
+/// The secrets that a connection signs in with.
+pub(crate) fn credentials(connection: &Connection) -> Vec<&SecretRef> {
+    match &connection.connector.api.auth {
+        Auth::Basic { password: secret, .. } | Auth::Bearer(secret) | Auth::Header { secret, .. } => vec![secret],
+        Auth::OAuth(oauth) => vec![&oauth.client_secret, &oauth.refresh_token],
+        Auth::None => Vec::new(),
+    }
+}
+
+/// Whoever owns the embedded stores is alone with them: runs that seem to go on are those of dead processes.
+async fn break_leases(hub: &Hub) -> Result<(), Error> {
+    let streams = hub.settings().connections.values().flat_map(|connection| {
+        connection.connector.streams.iter().map(|stream| (connection.name.as_str(), stream.facts().name))
+    });
+    let broken = join_all(streams.map(|(connection, stream)| hub.state().break_lease(connection, stream))).await;
+    broken.into_iter().collect()
+}

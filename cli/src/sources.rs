@@ -1,0 +1,49 @@
+//! Every source of every system, and an example of its settings.
+
+use shared::config::{AnySource, Foreign, Settings};
+use shared::connector::AnyStream;
+use shared::facts::SourceFacts;
+
+use crate::failure::Failure;
+
+/// Every source that Tributary reads: the systems' lists, one after the other.
+pub(crate) fn sources() -> Vec<&'static dyn AnySource> {
+    [helpdesk::SOURCES].concat()
+}
+
+/// A source by name; the error lists the names there are.
+pub(crate) fn source(name: &str) -> Result<&'static dyn AnySource, Failure> {
+    let all = sources();
+    all.iter().find(|source| source.facts().name == name).copied().ok_or_else(|| {
+        let known: Vec<&str> = all.iter().map(|source| source.facts().name).collect();
+        Failure::misuse(format!("there is no source {name:?}"), format!("one of {}", known.join(", ")))
+    })
+}
+
+/// An example connection as it stands in the settings file.
+pub(crate) fn example(facts: &SourceFacts) -> &'static str {
+    match facts.name {
+        "zendesk" => include_str!("examples/zendesk.toml"),
+        _ => "",
+    }
+}
+
+/// The streams of a source, as its example connection has them.
+pub(crate) fn streams(source: &'static dyn AnySource) -> Result<Vec<Box<dyn AnyStream>>, Failure> {
+    let settings = Settings::parse(example(source.facts()), "", &[source], Foreign::Refuse)?;
+    let connection = settings.connections.into_values().next();
+    Ok(connection.map(|connection| connection.connector.streams).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_source_has_an_example_that_connects() {
+        for source in sources() {
+            let streams = streams(source).expect("the example is valid");
+            assert!(!streams.is_empty(), "{}", source.facts().name);
+        }
+    }
+}

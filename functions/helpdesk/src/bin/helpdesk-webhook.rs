@@ -1,0 +1,6 @@
+//! Receives the helpdesk's webhooks.
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), shared::lambda::Error> {
+    shared::lambda::webhook(helpdesk::SOURCES).await
+}

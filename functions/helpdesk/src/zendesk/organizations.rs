@@ -1,0 +1,125 @@
+//! Organisations: the companies that users belong to.
+
+use shared::connector::{Horizon, Stream};
+use shared::error::{Error, Invalid};
+use shared::facts::{Deletes, Granularity, Order, StreamFacts, fact};
+use shared::fields::Fields;
+use shared::page::{Page, Response};
+use shared::request::Request;
+use shared::rows::{Draft, Rows};
+use shared::schema::{Account, Known, Timestamp};
+
+use super::timed::Mark;
+use super::words::Words;
+use super::{EXPORT_GUIDE, EXPORT_LAG, EXPORT_QUOTA, EXPORT_REFERENCE, NO_LOOKBACK};
+
+/// Every organisation, oldest change first.
+pub(super) struct Organizations;
+
+static FACTS: StreamFacts = StreamFacts {
+    name: "organizations",
+    object: "organization",
+    reads: "Every company with its name and domains.",
+    lag: EXPORT_LAG,
+    lookback: NO_LOOKBACK,
+    granularity: fact(Granularity::Second, EXPORT_REFERENCE),
+    order: fact(Order::ByChange, EXPORT_GUIDE),
+    deletes: fact(Deletes::None, "the export promises none; the webhook event organization.deleted tells"),
+    page_ceiling: Some(fact(1000, "changes in one second; github.com/estuary/connectors/pull/1789")),
+    quota: Some(EXPORT_QUOTA),
+    expired_cursor: &[],
+    scopes: &["admin", "read"],
+    optional: None,
+    pushed: true,
+};
+
+impl Stream for Organizations {
+    type Cursor = Mark;
+
+    fn facts(&self) -> &'static StreamFacts {
+        &FACTS
+    }
+
+    fn begin(&self, horizon: &Horizon) -> Mark {
+        Mark::begin(horizon)
+    }
+
+    fn request(&self, mark: &Mark, _: &Horizon) -> Request {
+        mark.request("/api/v2/incremental/organizations.json")
+    }
+
+    fn page<'r>(
+        &self,
+        mark: &Mark,
+        horizon: &Horizon,
+        response: &'r Response,
+    ) -> Result<Page<'r, Mark>, Error> {
+        mark.page(horizon, response)
+    }
+
+    fn watermark(&self, mark: &Mark) -> Option<Timestamp> {
+        mark.watermark()
+    }
+
+    fn map(&self, record: Fields<'_>, rows: &mut Rows<'_>) -> Result<(), Invalid> {
+        map(record, None, rows)
+    }
+}
+
+/// Maps an organisation of the API or of a delivery; `seen_at` stands in for a time of change that is not told.
+pub(super) fn map(
+    record: Fields<'_>,
+    seen_at: Option<Timestamp>,
+    rows: &mut Rows<'_>,
+) -> Result<(), Invalid> {
+    let mut words = Words::new(record);
+    let id = words.fields.required_id("id")?;
+    let updated_at = words.fields.time("updated_at")?;
+    let deleted_at = words.fields.time("deleted_at")?;
+    let changed_at = updated_at.max(deleted_at).or(seen_at);
+    let changed_at = changed_at.ok_or_else(|| Invalid::new("updated_at", "is missing or not a time"))?;
+    if deleted_at.is_some() {
+        rows.push(tombstone(id, changed_at, rows));
+        return Ok(());
+    }
+    let domains = words.fields.get::<Vec<String>>("domain_names")?;
+    let mut account = Account {
+        name: words.fields.text("name")?,
+        domain: first(domains),
+        ..Account::default()
+    };
+    words.fields.ignore("url");
+    account.ext = words.into_ext(rows);
+    rows.push(Draft {
+        object: FACTS.object,
+        id,
+        version: rows.version(changed_at),
+        updated_at: Some(changed_at),
+        deleted: false,
+        subject: None,
+        entity: account.into(),
+    });
+    Ok(())
+}
+
+/// An empty list says that there is no domain.
+fn first(domains: Known<Vec<String>>) -> Known<String> {
+    match domains {
+        Known::Value(domains) => Known::or_null(domains.into_iter().next()),
+        Known::Null => Known::Null,
+        Known::Absent => Known::Absent,
+    }
+}
+
+/// What is left to say of an organisation that is gone; it outranks a living row of the same second.
+pub(super) fn tombstone(id: String, at: Timestamp, rows: &Rows<'_>) -> Draft {
+    Draft {
+        object: FACTS.object,
+        id,
+        version: rows.version(at) + 1,
+        updated_at: Some(at),
+        deleted: true,
+        subject: None,
+        entity: Account::default().into(),
+    }
+}

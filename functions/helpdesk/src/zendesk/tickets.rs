@@ -1,0 +1,234 @@
+//! Tickets as they are now, and the list of the deleted ones.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use shared::connector::{Horizon, Stream};
+use shared::error::{Error, Invalid};
+use shared::facts::{Deletes, Granularity, Order, Pace, Quota, StreamFacts, fact};
+use shared::fields::Fields;
+use shared::page::{Page, Response};
+use shared::request::Request;
+use shared::rows::{Draft, Rows};
+use shared::schema::{Csat, Known, Precision, Priority, RecordKey, Ticket, TicketStatus, Timestamp};
+
+use super::export::Position;
+use super::listing::Place;
+use super::ratings::{SCALE_MAX, Score, score};
+use super::words::{Words, ours};
+use super::{
+    EXPORT_GUIDE, EXPORT_LAG, EXPORT_QUOTA, EXPORT_REFERENCE, NO_LAG, NO_LOOKBACK, instant,
+};
+
+/// Every ticket, oldest change first.
+pub(super) struct Tickets {
+    pub(super) page_size: u16,
+}
+
+static FACTS: StreamFacts = StreamFacts {
+    name: "tickets",
+    object: "ticket",
+    reads: "Every ticket with its status, tags, custom fields and rating; archived and deleted ones too.",
+    lag: EXPORT_LAG,
+    lookback: NO_LOOKBACK,
+    granularity: fact(Granularity::Second, EXPORT_REFERENCE),
+    order: fact(Order::ByChange, EXPORT_GUIDE),
+    deletes: fact(Deletes::Tombstone, "the export has deleted tickets with status `deleted` unless told otherwise; github.com/singer-io/tap-zendesk"),
+    page_ceiling: None,
+    quota: Some(EXPORT_QUOTA),
+    expired_cursor: &[400],
+    scopes: &["admin", "read"],
+    optional: None,
+    pushed: true,
+};
+
+impl Stream for Tickets {
+    type Cursor = Position;
+
+    fn facts(&self) -> &'static StreamFacts {
+        &FACTS
+    }
+
+    fn begin(&self, horizon: &Horizon) -> Position {
+        Position::begin(horizon)
+    }
+
+    fn restart(&self, position: &Position, horizon: &Horizon) -> Position {
+        position.restart(horizon)
+    }
+
+    fn request(&self, position: &Position, _: &Horizon) -> Request {
+        position.request("/api/v2/incremental/tickets/cursor.json", self.page_size)
+    }
+
+    fn page<'r>(
+        &self,
+        position: &Position,
+        horizon: &Horizon,
+        response: &'r Response,
+    ) -> Result<Page<'r, Position>, Error> {
+        position.page(horizon, response)
+    }
+
+    fn watermark(&self, position: &Position) -> Option<Timestamp> {
+        position.watermark()
+    }
+
+    fn map(&self, record: Fields<'_>, rows: &mut Rows<'_>) -> Result<(), Invalid> {
+        map(record, None, rows)
+    }
+
+    fn lookup(&self, ids: &[String]) -> Option<Request> {
+        Some(Request::get("/api/v2/tickets/show_many.json").query("ids", ids.join(",")))
+    }
+
+    fn looked_up<'r>(&self, response: &'r Response) -> Result<Vec<&'r RawValue>, Error> {
+        #[derive(Deserialize)]
+        struct Found<'a> {
+            #[serde(borrow)]
+            tickets: Vec<&'a RawValue>,
+        }
+        Ok(response.json::<Found<'r>>()?.tickets)
+    }
+}
+
+/// Maps a ticket of the API or of a delivery; `seen_at` stands in for a time of change that is not told.
+pub(super) fn map(
+    record: Fields<'_>,
+    seen_at: Option<Timestamp>,
+    rows: &mut Rows<'_>,
+) -> Result<(), Invalid> {
+    let mut words = Words::new(record);
+    let id = words.fields.required_id("id")?;
+    let updated_at = words.fields.time("updated_at")?;
+    // Silent updates move `generated_timestamp` and leave `updated_at` behind.
+    let generated = words.fields.integer("generated_timestamp")?.into_value().and_then(instant);
+    let changed_at = generated.max(updated_at).or(seen_at);
+    let changed_at = changed_at.ok_or_else(|| Invalid::new("updated_at", "is missing or not a time"))?;
+    let status = words.word("status", |word| ours(word, TicketStatus::from_word))?;
+    let status = status.into_value().unwrap_or_default();
+    let deleted = status == TicketStatus::Deleted;
+    let requester = words.reference("requester_id")?;
+    if requester.is_none() && !deleted {
+        return Err(Invalid::new("requester_id", "is missing"));
+    }
+    let opened_at = words.fields.time("created_at")?;
+    let mut ticket = Ticket {
+        subject: words.fields.text("subject")?,
+        status,
+        priority: words.word("priority", |word| ours(word, Priority::from_word))?,
+        channel: words.channel()?,
+        opened_at,
+        opened_precision: opened_at.map(|_| Precision::Second),
+        tags: words.fields.get("tags")?.into_value().unwrap_or_default(),
+        csat: csat(&mut words)?,
+        ..Ticket::default()
+    };
+    // `fields` repeats `custom_fields`, `raw_subject` the subject; texts of messages stay in the raw zone.
+    for repeated in ["fields", "raw_subject", "url", "description"] {
+        words.fields.ignore(repeated);
+    }
+    ticket.ext = words.into_ext(rows);
+    rows.push(Draft {
+        object: FACTS.object,
+        id,
+        version: rows.version(changed_at),
+        updated_at: Some(updated_at.unwrap_or(changed_at)),
+        deleted,
+        subject: requester.map(|requester| rows.key("user", &requester)),
+        entity: ticket.into(),
+    });
+    Ok(())
+}
+
+#[derive(Deserialize)]
+struct Rated<'a> {
+    #[serde(borrow)]
+    score: &'a str,
+    #[serde(default)]
+    comment: Known<String>,
+}
+
+fn csat(words: &mut Words<'_>) -> Result<Option<Csat>, Invalid> {
+    const NAME: &str = "satisfaction_rating";
+    let Known::Value(raw) = words.raw(NAME)? else { return Ok(None) };
+    let rated = serde_json::from_str::<Rated<'_>>(raw.get()).ok();
+    match rated.map(|rated| (score(rated.score), rated.comment)) {
+        Some((Some(Score::Given(score)), comment)) => {
+            Ok(Some(Csat { score, scale_max: SCALE_MAX, comment }))
+        }
+        Some((Some(Score::NotGiven), _)) => Ok(None),
+        Some((None, _)) | None => {
+            words.surprise(NAME, raw);
+            Ok(None)
+        }
+    }
+}
+
+/// What is left to say of a ticket that is gone.
+pub(super) fn tombstone(
+    id: String,
+    version: i64,
+    at: Timestamp,
+    requester: Option<RecordKey>,
+) -> Draft {
+    Draft {
+        object: FACTS.object,
+        id,
+        version,
+        updated_at: Some(at),
+        deleted: true,
+        subject: requester,
+        entity: Ticket { status: TicketStatus::Deleted, ..Ticket::default() }.into(),
+    }
+}
+
+/// Every ticket in the bin.
+pub(super) struct DeletedTickets;
+
+static DELETED: StreamFacts = StreamFacts {
+    name: "deleted_tickets",
+    object: "ticket",
+    reads: "Tickets deleted in the last 30 days; not the archived ones.",
+    lag: NO_LAG,
+    lookback: NO_LOOKBACK,
+    granularity: fact(Granularity::Second, "OpenAPI: ListDeletedTickets"),
+    order: fact(Order::Unordered, "OpenAPI: by creation, not by deletion"),
+    deletes: fact(Deletes::None, "the list is one of deletions"),
+    page_ceiling: None,
+    quota: Some(fact(
+        Quota { name: "deleted-tickets", pace: Pace::per_minute(10) },
+        "OpenAPI: 10 a minute, and 5 beyond page 100, where the source's own 429 slows us down",
+    )),
+    expired_cursor: &[400],
+    scopes: &["agent", "read"],
+    optional: None,
+    pushed: false,
+};
+
+impl Stream for DeletedTickets {
+    type Cursor = Place;
+
+    fn facts(&self) -> &'static StreamFacts {
+        &DELETED
+    }
+
+    fn begin(&self, _: &Horizon) -> Place {
+        Place::default()
+    }
+
+    fn request(&self, place: &Place, _: &Horizon) -> Request {
+        place.request("/api/v2/deleted_tickets.json")
+    }
+
+    fn page<'r>(&self, _: &Place, _: &Horizon, response: &'r Response) -> Result<Page<'r, Place>, Error> {
+        Place::page(response)
+    }
+
+    /// The export has the same deletion with the requester: in the same second, that row says more and goes first.
+    fn map(&self, mut record: Fields<'_>, rows: &mut Rows<'_>) -> Result<(), Invalid> {
+        let id = record.required_id("id")?;
+        let at = record.required_time("deleted_at")?;
+        rows.push(tombstone(id, rows.version(at) - 1, at, None));
+        Ok(())
+    }
+}

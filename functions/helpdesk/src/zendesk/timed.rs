@@ -1,0 +1,88 @@
+//! The time-based incremental export: each page starts at the second in which the one before it ended.
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use shared::connector::Horizon;
+use shared::error::Error;
+use shared::page::{Next, Page, Response};
+use shared::request::Request;
+use shared::schema::Timestamp;
+
+use super::{first_second, instant, unix};
+
+/// How many crowded seconds are remembered.
+const REMEMBERED: usize = 100;
+
+/// How far an export has been read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Mark {
+    /// The second to ask from: `>=`, since others may have changed in the second that ended the page.
+    since: i64,
+    /// Every change up to this second is read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    read_to: Option<i64>,
+    /// Seconds with more changes than a page holds: what they held beyond one page was not offered to us.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    crowded: Vec<i64>,
+}
+
+#[derive(Deserialize)]
+struct Export<'a> {
+    #[serde(borrow, rename = "ticket_events", alias = "organizations")]
+    records: Vec<&'a RawValue>,
+    end_time: Option<i64>,
+    end_of_stream: bool,
+}
+
+impl Mark {
+    pub(super) fn begin(horizon: &Horizon) -> Self {
+        Self { since: first_second(horizon), read_to: None, crowded: Vec::new() }
+    }
+
+    /// Without `per_page`: the smaller the page, the sooner a second fills it.
+    pub(super) fn request(&self, path: &str) -> Request {
+        Request::get(path).query("start_time", self.since)
+    }
+
+    pub(super) fn page<'r>(
+        &self,
+        horizon: &Horizon,
+        response: &'r Response,
+    ) -> Result<Page<'r, Self>, Error> {
+        let Export { records, end_time, end_of_stream } = response.json()?;
+        let until = unix(horizon.until);
+        let next = match end_time {
+            _ if end_of_stream => Next::Done(self.moved(end_time.unwrap_or(self.since).min(until), until)),
+            None => return Err(Error::Decode("end_time is missing, but the export goes on".to_owned())),
+            // What is younger than the horizon has not settled; the next run asks for it.
+            Some(end) if end >= until => Next::Done(self.moved(until, until)),
+            Some(end) if end > self.since => Next::More(self.moved(end, end)),
+            Some(end) if end == self.since => Next::More(self.past_crowded_second()),
+            Some(_) => return Err(Error::Stuck("the export's end_time is before its start_time".to_owned())),
+        };
+        Ok(Page { records, next })
+    }
+
+    pub(super) fn watermark(&self) -> Option<Timestamp> {
+        instant(self.read_to?)
+    }
+
+    fn moved(&self, since: i64, read_to: i64) -> Self {
+        Self {
+            since: since.max(self.since),
+            read_to: Some(self.read_to.map_or(read_to, |before| before.max(read_to))),
+            crowded: self.crowded.clone(),
+        }
+    }
+
+    /// A page that is full of one second's changes: asked again it would come again, for ever (estuary PR#1789).
+    /// This export can tell no more of that second, so it is noted for the operator and left.
+    fn past_crowded_second(&self) -> Self {
+        let mut next = self.moved(self.since + 1, self.since);
+        next.crowded.push(self.since);
+        if next.crowded.len() > REMEMBERED {
+            next.crowded.remove(0);
+        }
+        next
+    }
+}

@@ -1,0 +1,237 @@
+//! Users, customers and agents alike, and the list of the deleted ones.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use shared::connector::{Horizon, Stream};
+use shared::error::{Error, Invalid};
+use shared::facts::{Deletes, Granularity, Order, StreamFacts, fact};
+use shared::fields::Fields;
+use shared::page::{Page, Response};
+use shared::request::Request;
+use shared::rows::{Draft, Rows};
+use shared::schema::{
+    Answer, ContactPoint, Identifier, Known, Language, Namespace, PartyType, PersonName,
+    PersonRecord, Precision, Timestamp,
+};
+
+use super::export::Position;
+use super::listing::Place;
+use super::words::Words;
+use super::{EXPORT_GUIDE, EXPORT_LAG, EXPORT_QUOTA, EXPORT_REFERENCE, NO_LAG, NO_LOOKBACK};
+
+/// The name that Zendesk gives to whom it has forgotten.
+const FORGOTTEN: &str = "Permanently Deleted User";
+
+/// Every user, oldest change first.
+pub(super) struct Users {
+    pub(super) page_size: u16,
+}
+
+static FACTS: StreamFacts = StreamFacts {
+    name: "users",
+    object: "user",
+    reads: "Every customer and agent with how to reach and recognise them.",
+    lag: EXPORT_LAG,
+    lookback: NO_LOOKBACK,
+    granularity: fact(Granularity::Second, EXPORT_REFERENCE),
+    order: fact(Order::ByChange, EXPORT_GUIDE),
+    deletes: fact(Deletes::Listed("deleted_users"), "OpenAPI: ListDeletedUsers"),
+    page_ceiling: None,
+    quota: Some(EXPORT_QUOTA),
+    expired_cursor: &[400],
+    scopes: &["admin", "read"],
+    optional: None,
+    pushed: true,
+};
+
+impl Stream for Users {
+    type Cursor = Position;
+
+    fn facts(&self) -> &'static StreamFacts {
+        &FACTS
+    }
+
+    fn begin(&self, horizon: &Horizon) -> Position {
+        Position::begin(horizon)
+    }
+
+    fn restart(&self, position: &Position, horizon: &Horizon) -> Position {
+        position.restart(horizon)
+    }
+
+    fn request(&self, position: &Position, _: &Horizon) -> Request {
+        position.request("/api/v2/incremental/users/cursor.json", self.page_size)
+    }
+
+    fn page<'r>(
+        &self,
+        position: &Position,
+        horizon: &Horizon,
+        response: &'r Response,
+    ) -> Result<Page<'r, Position>, Error> {
+        position.page(horizon, response)
+    }
+
+    fn watermark(&self, position: &Position) -> Option<Timestamp> {
+        position.watermark()
+    }
+
+    fn map(&self, record: Fields<'_>, rows: &mut Rows<'_>) -> Result<(), Invalid> {
+        map(record, None, rows)
+    }
+
+    fn lookup(&self, ids: &[String]) -> Option<Request> {
+        Some(Request::get("/api/v2/users/show_many.json").query("ids", ids.join(",")))
+    }
+
+    fn looked_up<'r>(&self, response: &'r Response) -> Result<Vec<&'r RawValue>, Error> {
+        #[derive(Deserialize)]
+        struct Found<'a> {
+            #[serde(borrow)]
+            users: Vec<&'a RawValue>,
+        }
+        Ok(response.json::<Found<'r>>()?.users)
+    }
+}
+
+/// Maps a user of the API or of a delivery; `seen_at` stands in for a time of change that is not told.
+pub(super) fn map(
+    record: Fields<'_>,
+    seen_at: Option<Timestamp>,
+    rows: &mut Rows<'_>,
+) -> Result<(), Invalid> {
+    let mut words = Words::new(record);
+    let id = words.fields.required_id("id")?;
+    let changed_at = words.fields.time("updated_at")?.or(seen_at);
+    let changed_at = changed_at.ok_or_else(|| Invalid::new("updated_at", "is missing or not a time"))?;
+    let active = words.fields.get::<bool>("active")?;
+    let full = words.fields.text("name")?;
+    if active == Known::Value(false) || full.value().is_some_and(|name| name == FORGOTTEN) {
+        rows.push(tombstone(id, changed_at, rows));
+        return Ok(());
+    }
+    let created_at = words.fields.time("created_at")?;
+    let account = words.reference("organization_id")?;
+    let (contact_points, mut identifiers) = reach(&mut words, rows.region())?;
+    identifiers.insert(0, Identifier::new(Namespace::HelpdeskUser, id.as_str()));
+    let mut person = PersonRecord {
+        party_type: PartyType::Individual,
+        name: PersonName { full, ..PersonName::default() },
+        language: words.word("locale", |tag| tag.parse::<Language>().ok())?,
+        time_zone: words.fields.text("iana_time_zone")?,
+        identifiers,
+        contact_points,
+        account_key: account.map(|account| rows.key("organization", &account)),
+        tags: words.fields.get("tags")?.into_value().unwrap_or_default(),
+        created_at,
+        created_precision: created_at.map(|_| Precision::Second),
+        ..PersonRecord::default()
+    };
+    words.fields.ignore("url");
+    person.ext = words.into_ext(rows);
+    rows.push(Draft {
+        object: FACTS.object,
+        id,
+        version: rows.version(changed_at),
+        updated_at: Some(changed_at),
+        deleted: false,
+        subject: None,
+        entity: person.into(),
+    });
+    Ok(())
+}
+
+/// How to reach a user, and what of that recognises them elsewhere.
+fn reach(
+    words: &mut Words<'_>,
+    region: Option<&str>,
+) -> Result<(Vec<ContactPoint>, Vec<Identifier>), Invalid> {
+    let (mut points, mut identifiers) = (Vec::new(), Vec::new());
+    let verified = words.fields.get::<bool>("verified")? == Known::Value(true);
+    if let Some(email) = told(words.fields.text("email")?) {
+        let mut point = ContactPoint::email(&email);
+        if verified {
+            point.deliverable = Answer::Yes;
+        }
+        identifiers.extend(point.normalised.clone().map(|email| Identifier::new(Namespace::Email, email)));
+        points.push(point);
+    }
+    let shared_phone = words.fields.get::<bool>("shared_phone_number")? == Known::Value(true);
+    if let Some(phone) = told(words.fields.text("phone")?) {
+        let point = ContactPoint::phone(&phone, region);
+        // A number that several users share reaches them and recognises none of them.
+        let own = point.normalised.clone().filter(|_| !shared_phone);
+        identifiers.extend(own.map(|phone| Identifier::new(Namespace::Phone, phone)));
+        points.push(point);
+    }
+    if let Some(external) = told(words.fields.text("external_id")?) {
+        identifiers.push(Identifier::new(Namespace::External, external.trim()));
+    }
+    Ok((points, identifiers))
+}
+
+fn told(text: Known<String>) -> Option<String> {
+    text.into_value().filter(|text| !text.trim().is_empty())
+}
+
+/// What is left of a user who was deleted: nothing but the key.
+///
+/// Nobody says that a deletion moves `updated_at`, so it outranks a living row of the same second.
+pub(super) fn tombstone(id: String, at: Timestamp, rows: &Rows<'_>) -> Draft {
+    Draft {
+        object: FACTS.object,
+        id,
+        version: rows.version(at) + 1,
+        updated_at: Some(at),
+        deleted: true,
+        subject: None,
+        entity: PersonRecord::default().into(),
+    }
+}
+
+/// Every deleted user, the permanently deleted among them.
+pub(super) struct DeletedUsers;
+
+static DELETED: StreamFacts = StreamFacts {
+    name: "deleted_users",
+    object: "user",
+    reads: "Every user who was deleted, for good or not yet.",
+    lag: NO_LAG,
+    lookback: NO_LOOKBACK,
+    granularity: fact(Granularity::Second, "OpenAPI: ListDeletedUsers"),
+    order: fact(Order::Unordered, "OpenAPI: ListDeletedUsers promises no order"),
+    deletes: fact(Deletes::None, "the list is one of deletions"),
+    page_ceiling: None,
+    quota: None,
+    expired_cursor: &[400],
+    scopes: &["agent", "read"],
+    optional: None,
+    pushed: false,
+};
+
+impl Stream for DeletedUsers {
+    type Cursor = Place;
+
+    fn facts(&self) -> &'static StreamFacts {
+        &DELETED
+    }
+
+    fn begin(&self, _: &Horizon) -> Place {
+        Place::default()
+    }
+
+    fn request(&self, place: &Place, _: &Horizon) -> Request {
+        place.request("/api/v2/deleted_users.json")
+    }
+
+    fn page<'r>(&self, _: &Place, _: &Horizon, response: &'r Response) -> Result<Page<'r, Place>, Error> {
+        Place::page(response)
+    }
+
+    fn map(&self, mut record: Fields<'_>, rows: &mut Rows<'_>) -> Result<(), Invalid> {
+        let id = record.required_id("id")?;
+        let at = record.required_time("updated_at")?;
+        rows.push(tombstone(id, at, rows));
+        Ok(())
+    }
+}

@@ -1,0 +1,226 @@
+//! One page or delivery as it is laid out before it lands: lines, what does not map, and what is known of each row.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::ops::Range;
+
+use super::records::{Body, ItemKey, Known, Write};
+use super::{Attempt, Batch, MAPPER_VERSION, Quarantined};
+use crate::clock;
+use crate::error::{Error, Invalid, json_reason};
+use crate::ledger::Ledger;
+use crate::rows::Draft;
+use crate::schema::{
+    self, Content, Entity, Provenance, RecordKey, SCHEMA_VERSION, Sha256, Table, Timestamp, Version,
+};
+
+/// The largest row that a DynamoDB item holds; the item limit is 400 KB with names and keys.
+const INLINE_ROW: usize = 350 * 1024;
+
+/// The rows of one page or delivery.
+pub(super) struct Sheet<'a> {
+    pub(super) batch: Batch<'a>,
+    pub(super) rows: Vec<Row>,
+    /// Quarantined records, a line each.
+    pub(super) quarantine: Vec<u8>,
+    ledger: Ledger,
+    buffer: Vec<u8>,
+    content: Content,
+    ingested_at: Timestamp,
+}
+
+/// A row on its way: where its line is in the buffer, and what is to become of it.
+pub(super) struct Row {
+    pub(super) item: Option<ItemKey>,
+    record: usize,
+    line: Range<usize>,
+    content: Range<usize>,
+    table: Table,
+    provenance: Provenance,
+    fate: Fate,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    /// Newer than what is known: lands everywhere.
+    Newer { missed: bool },
+    /// Older than what is known: lands in S3 for the history.
+    Older,
+    /// Known already.
+    Unchanged,
+}
+
+impl<'a> Sheet<'a> {
+    pub(super) fn new(batch: Batch<'a>) -> Self {
+        Self {
+            batch,
+            rows: Vec::new(),
+            quarantine: Vec::new(),
+            ledger: Ledger::default(),
+            buffer: Vec::new(),
+            content: Content::default(),
+            ingested_at: clock::now(),
+        }
+    }
+
+    /// Lays out one record.
+    pub(super) fn add(&mut self, attempt: Attempt<'_>) -> Result<(), Error> {
+        self.ledger.fetched += 1;
+        let Attempt { number, record, mapped } = attempt;
+        let raw_key = format!("{}#{number}", self.batch.raw_key);
+        match mapped {
+            Ok(mapped) => {
+                self.ledger.drifted += mapped.drifted.len() as u64;
+                if mapped.filtered.is_some() {
+                    self.ledger.filtered += 1;
+                }
+                for draft in mapped.drafts {
+                    self.add_row(number, &raw_key, draft);
+                }
+                Ok(())
+            }
+            Err(Invalid { field, reason }) => {
+                self.ledger.quarantined += 1;
+                let quarantined = Quarantined {
+                    connection: self.batch.place.connection.to_owned(),
+                    stream: self.batch.place.stream.to_owned(),
+                    field,
+                    reason,
+                    received_at: self.batch.received_at,
+                    raw_key,
+                    record: record.to_owned(),
+                };
+                serde_json::to_writer(&mut self.quarantine, &quarantined)
+                    .map_err(|error| Error::Invariant(json_reason(&error)))?;
+                self.quarantine.push(b'\n');
+                Ok(())
+            }
+        }
+    }
+
+    fn add_row(&mut self, record: usize, raw_key: &str, draft: Draft) {
+        let place = self.batch.place;
+        self.content.set(&draft.entity, draft.deleted);
+        let (occurred_at, subject_key) = match &draft.entity {
+            Entity::Interaction(interaction) => {
+                (Some(interaction.occurred_at), Some(interaction.subject_key.clone()))
+            }
+            _ => (None, draft.subject),
+        };
+        let provenance = Provenance {
+            record_key: RecordKey::new(place.source, place.connection, draft.object, &draft.id),
+            source: place.source.to_owned(),
+            connection_id: place.connection.to_owned(),
+            source_object: draft.object.to_owned(),
+            source_id: draft.id,
+            source_version: draft.version,
+            source_updated_at: draft.updated_at,
+            occurred_at,
+            received_at: self.batch.received_at,
+            ingested_at: self.ingested_at,
+            raw_key: raw_key.to_owned(),
+            mapper_version: MAPPER_VERSION,
+            schema_version: SCHEMA_VERSION,
+            content_sha256: self.content.sha256,
+            deleted: draft.deleted,
+            subject_key,
+        };
+        let table = draft.entity.table();
+        let from = self.buffer.len();
+        schema::write_line(table, &provenance, &self.content.bytes, &mut self.buffer);
+        // The line ends in the content, a brace and a line break.
+        let content_end = self.buffer.len() - 2;
+        self.rows.push(Row {
+            item: ItemKey::of(&draft.entity, &provenance),
+            record,
+            line: from..self.buffer.len(),
+            content: content_end - self.content.bytes.len()..content_end,
+            table,
+            provenance,
+            fate: Fate::Newer { missed: false },
+        });
+    }
+
+    /// Compares each row with what is known and with the rows before it, and counts: records, not rows; one with any
+    /// new row landed.
+    pub(super) fn settle(&mut self, known: &HashMap<ItemKey, Known>) -> Result<Ledger, Error> {
+        let mut newest: HashMap<(Table, &str), Version> = HashMap::with_capacity(self.rows.len());
+        for row in &mut self.rows {
+            let version = row.provenance.version();
+            let stored = row.item.as_ref().and_then(|item| known.get(item));
+            let key = (row.table, row.provenance.record_key.as_str());
+            let best = stored.map(|stored| stored.version).max(newest.get(&key).copied());
+            row.fate = match best {
+                Some(best) if best == version => Fate::Unchanged,
+                Some(best) if best > version => Fate::Older,
+                _ => Fate::Newer {
+                    missed: !stored.is_some_and(|stored| same_tick(stored.version, version)),
+                },
+            };
+            if version.replaces(best) {
+                newest.insert(key, version);
+            }
+        }
+        for rows in self.rows.chunk_by(|a, b| a.record == b.record) {
+            if rows.iter().all(|row| row.fate == Fate::Unchanged) {
+                self.ledger.unchanged += 1;
+                continue;
+            }
+            self.ledger.landed += 1;
+            let missed = rows.iter().any(|row| row.fate == Fate::Newer { missed: true });
+            self.ledger.missed_by_webhook += u64::from(self.batch.expected && missed);
+        }
+        self.ledger.check()?;
+        Ok(self.ledger)
+    }
+
+    /// The rows that are not known yet.
+    pub(super) fn unknown(&self) -> impl Iterator<Item = &Row> {
+        self.rows.iter().filter(|row| row.fate != Fate::Unchanged)
+    }
+
+    /// The lines of the rows that are not known yet.
+    pub(super) fn lines(&self) -> Cow<'_, [u8]> {
+        if self.unknown().count() == self.rows.len() {
+            return Cow::Borrowed(&self.buffer);
+        }
+        self.unknown().flat_map(|row| &self.buffer[row.line.clone()]).copied().collect()
+    }
+
+    /// A digest of which rows these are: the same rows, mapped the same way, whenever they were read.
+    pub(super) fn identity(&self) -> Sha256 {
+        let mut identity = format!("{MAPPER_VERSION} {SCHEMA_VERSION}").into_bytes();
+        for row in self.unknown() {
+            identity.extend_from_slice(row.provenance.record_key.as_str().as_bytes());
+            identity.extend_from_slice(&row.provenance.source_version.to_be_bytes());
+            identity.extend_from_slice(&row.provenance.content_sha256.0);
+        }
+        Sha256::of(&identity)
+    }
+
+    /// The records to write: rows newer than what is known, whose lines are in the object `landing_key`.
+    pub(super) fn writes<'s>(
+        &'s self,
+        known: &'s HashMap<ItemKey, Known>,
+        landing_key: &'s str,
+    ) -> Vec<Write<'s>> {
+        let newer = self.rows.iter().filter(|row| matches!(row.fate, Fate::Newer { .. }));
+        newer
+            .filter_map(|row| {
+                let item = row.item.as_ref()?;
+                let content = std::str::from_utf8(&self.buffer[row.content.clone()]).ok()?;
+                let small = content.len() <= INLINE_ROW;
+                let body = if small { Body::Inline(content) } else { Body::Pointer(landing_key) };
+                let (table, provenance) = (row.table, &row.provenance);
+                Some(Write { item, table, provenance, body, before: known.get(item) })
+            })
+            .collect()
+    }
+}
+
+/// Whether the stored version is of the same second or a later one: then a webhook did bring this change, and the poll
+/// only outranks it.
+fn same_tick(stored: Version, read: Version) -> bool {
+    let second = |version: Version| version.source_version.div_euclid(1_000_000);
+    second(stored) >= second(read)
+}
