@@ -5,6 +5,8 @@
 pub mod fake_aws;
 pub mod fault_proxy;
 pub mod lambda_runtime;
+pub mod landed;
+pub mod stand;
 
 /// Answers leave at once: the doubles must not add Nagle's 40 ms to what a test times.
 fn no_delay(socket: &mut tokio::net::TcpStream) {

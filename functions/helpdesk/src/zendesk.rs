@@ -17,7 +17,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use shared::config::{ConnectionSettings, SecretRef, is_loopback};
 use shared::connector::{
-    Api, AnyStream, Auth, Connector, Horizon, OAuth, QuotaHeaders, Source, TokenBody,
+    AnyStream, Api, Auth, Connector, Horizon, OAuth, QuotaHeaders, Source, TokenBody,
 };
 use shared::error::Error;
 use shared::facts::{Fact, Pace, Quota, SourceFacts, fact};
@@ -76,7 +76,8 @@ const fn a_week() -> u16 {
 }
 
 const EXPORT_GUIDE: &str = "developer.zendesk.com/documentation/ticketing/managing-tickets/using-the-incremental-export-api";
-const EXPORT_REFERENCE: &str = "developer.zendesk.com/api-reference/ticketing/ticket-management/incremental_exports";
+const EXPORT_REFERENCE: &str =
+    "developer.zendesk.com/api-reference/ticketing/ticket-management/incremental_exports";
 const RATE_LIMITS: &str = "developer.zendesk.com/api-reference/introduction/rate-limits";
 
 /// What one minute's records are excluded from, in every incremental export.
@@ -84,14 +85,18 @@ const EXPORT_LAG: Fact<Duration> = fact(Duration::from_secs(60), EXPORT_GUIDE);
 /// Ten a minute for all incremental exports together; thirty with the High Volume add-on.
 const EXPORT_QUOTA: Fact<Quota> =
     fact(Quota { name: "incremental-exports", pace: Pace::per_minute(10) }, RATE_LIMITS);
-const NO_LAG: Fact<Duration> = fact(Duration::ZERO, "a list of what there is now, not a window of time");
+const NO_LAG: Fact<Duration> =
+    fact(Duration::ZERO, "a list of what there is now, not a window of time");
 const NO_LOOKBACK: Fact<Duration> = fact(Duration::ZERO, EXPORT_GUIDE);
 
 static FACTS: SourceFacts = SourceFacts {
     name: "zendesk",
     system: "helpdesk",
     title: "Zendesk Support",
-    api_version: fact("v2", "every path of developer.zendesk.com/api-reference begins with /api/v2"),
+    api_version: fact(
+        "v2",
+        "every path of developer.zendesk.com/api-reference begins with /api/v2",
+    ),
     sunset: None,
     setup: "An API token of an admin, or an OAuth client with the scope `read` whose refresh token an admin \
             obtained. For changes within seconds, a webhook that is connected to Zendesk events of tickets, users \
@@ -105,7 +110,11 @@ impl Source for Zendesk {
         &FACTS
     }
 
-    fn connect(&self, common: &ConnectionSettings, own: ZendeskSettings) -> Result<Connector, Error> {
+    fn connect(
+        &self,
+        common: &ConnectionSettings,
+        own: ZendeskSettings,
+    ) -> Result<Connector, Error> {
         let base = base_url(common)?;
         let auth = auth(&base, &own)?;
         if !(1..=LARGEST_PAGE).contains(&own.export_page_size) {
@@ -131,7 +140,10 @@ impl Source for Zendesk {
             pace: Some(Pace::per_minute(200)),
             headers: Vec::new(),
             other_hosts: Vec::new(),
-            quota: Some(QuotaHeaders { remaining: "ratelimit-remaining", reset: "ratelimit-reset" }),
+            quota: Some(QuotaHeaders {
+                remaining: "ratelimit-remaining",
+                reset: "ratelimit-reset",
+            }),
         };
         Ok(Connector { api, streams, webhook: Some(Box::new(webhook::ZendeskEvents)) })
     }
@@ -158,7 +170,9 @@ fn auth(base: &Url, own: &ZendeskSettings) -> Result<Auth, Error> {
         }
         (None, None, Some(oauth)) => {
             let token_url = match &oauth.token_url {
-                None => base.join("/oauth/tokens").map_err(|_| wrong("base_url: tokens cannot be asked for there"))?,
+                None => base
+                    .join("/oauth/tokens")
+                    .map_err(|_| wrong("base_url: tokens cannot be asked for there"))?,
                 Some(url) if url.scheme() == "https" || is_loopback(url) => url.clone(),
                 Some(_) => return Err(wrong("oauth.token_url must begin with https://")),
             };
@@ -170,10 +184,14 @@ fn auth(base: &Url, own: &ZendeskSettings) -> Result<Auth, Error> {
                 body: TokenBody::Json,
             }))
         }
-        (None, None, None) => Err(wrong("credentials are missing: write email and token, or oauth")),
+        (None, None, None) => {
+            Err(wrong("credentials are missing: write email and token, or oauth"))
+        }
         (_, _, Some(_)) => Err(wrong("write either email and token, or oauth, not both")),
         (_, None, None) => Err(wrong("token is missing: email needs the API token beside it")),
-        (_, Some(_), None) => Err(wrong("email is missing: token needs the address of its admin beside it")),
+        (_, Some(_), None) => {
+            Err(wrong("email is missing: token needs the address of its admin beside it"))
+        }
     }
 }
 

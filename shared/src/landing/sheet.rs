@@ -152,6 +152,8 @@ impl<'a> Sheet<'a> {
             let best = stored.map(|stored| stored.version).max(newest.get(&key).copied());
             row.fate = match best {
                 Some(best) if best == version => Fate::Unchanged,
+                // Lists of what is deleted name a record for weeks after a newer version of it is known.
+                Some(best) if best > version && row.provenance.deleted => Fate::Unchanged,
                 Some(best) if best > version => Fate::Older,
                 _ => Fate::Newer {
                     missed: !stored.is_some_and(|stored| same_tick(stored.version, version)),

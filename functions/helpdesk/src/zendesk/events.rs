@@ -9,8 +9,8 @@ use shared::page::{Page, Response};
 use shared::request::Request;
 use shared::rows::{Draft, Rows};
 use shared::schema::{
-    Change, Direction, Interaction, InteractionKind, Known, Message, Nothing, Precision, Purpose,
-    RecordKey, TicketStatus, Timestamp, Visibility,
+    Change, Channel, Direction, Interaction, InteractionKind, Known, Message, Nothing, Precision,
+    Purpose, RecordKey, TicketStatus, Timestamp, Visibility,
 };
 
 use super::timed::Mark;
@@ -28,7 +28,10 @@ static FACTS: StreamFacts = StreamFacts {
     lookback: NO_LOOKBACK,
     granularity: fact(Granularity::Second, EXPORT_REFERENCE),
     order: fact(Order::ByChange, EXPORT_GUIDE),
-    deletes: fact(Deletes::None, "events are facts; a deleted ticket's are not asked for one by one (tap-zendesk#149)"),
+    deletes: fact(
+        Deletes::None,
+        "events are facts; a deleted ticket's are not asked for one by one (tap-zendesk#149)",
+    ),
     page_ceiling: Some(fact(1000, "events in one second; github.com/estuary/connectors/pull/1789")),
     quota: Some(EXPORT_QUOTA),
     expired_cursor: &[],
@@ -65,17 +68,18 @@ impl Stream for TicketEvents {
         mark.watermark()
     }
 
-    fn map(&self, mut record: Fields<'_>, rows: &mut Rows<'_>) -> Result<(), Invalid> {
-        record.required_id("id")?;
-        let ticket = record.required_id("ticket_id")?;
-        let timestamp = record.integer("timestamp")?.into_value().and_then(instant);
-        let at = record.time("created_at")?.or(timestamp);
+    fn map(&self, record: Fields<'_>, rows: &mut Rows<'_>) -> Result<(), Invalid> {
+        let mut words = Words::new(record);
+        words.fields.required_id("id")?;
+        let ticket = words.fields.required_id("ticket_id")?;
+        let timestamp = words.fields.integer("timestamp")?.into_value().and_then(instant);
+        let at = words.fields.time("created_at")?.or(timestamp);
         let at = at.ok_or_else(|| Invalid::new("created_at", "is missing or not a time"))?;
-        let Known::Value(children) = record.get::<Vec<&RawValue>>("child_events")? else {
+        let Known::Value(children) = words.fields.get::<Vec<&RawValue>>("child_events")? else {
             return Err(Invalid::new("child_events", "is missing or not a list"));
         };
-        rows.drifted(record.drifted());
-        let updater = Words::new(record).reference("updater_id")?;
+        let updater = words.reference("updater_id")?;
+        words.report(rows);
         let update = Update { ticket: rows.key("ticket", &ticket), at, updater };
         let mut told = false;
         for child in children {
@@ -100,6 +104,7 @@ impl Update {
     fn tell(&self, child: &RawValue, rows: &mut Rows<'_>) -> Result<bool, Invalid> {
         let mut child = Words::new(Fields::parse(child)?);
         let kind = child.fields.get::<&str>("event_type")?.into_value();
+        child.fields.ignore("via_reference_id");
         match kind {
             Some("Create") => self.created(child, rows),
             Some("Comment") => self.commented(child, rows),
@@ -111,17 +116,29 @@ impl Update {
     fn created(&self, mut child: Words<'_>, rows: &mut Rows<'_>) -> Result<bool, Invalid> {
         let id = child.fields.required_id("id")?;
         let requester = child.reference("requester_id")?;
-        let Some(person) = requester.as_deref().or(self.updater.as_deref()) else { return Ok(false) };
+        let Some(person) = requester.as_deref().or(self.updater.as_deref()) else {
+            return Ok(false);
+        };
         let status = child.word("status", |word| ours(word, TicketStatus::from_word))?;
-        let mut created = self.interaction(InteractionKind::TicketCreated(Nothing {}), person, self.at, &id, rows);
+        let mut created = self.interaction(
+            InteractionKind::TicketCreated(Nothing {}),
+            person,
+            self.at,
+            &id,
+            rows,
+        );
         created.direction = Some(Direction::In);
-        created.channel = child.channel()?;
-        child.fields.ignore("description");
+        let channel = child.channel()?;
+        created.channel = channel;
+        // The ticket has both, and forgets them when it is scrubbed.
+        for text in ["subject", "description"] {
+            child.fields.ignore(text);
+        }
         created.ext = child.into_ext(rows);
         rows.push(self.draft(id.clone(), created, rows));
         // A call is often written down and solved at once.
         if status == Known::Value(TicketStatus::Solved) {
-            rows.push(self.solved(person, &id, rows));
+            rows.push(self.solved(person, &id, channel, rows));
         }
         Ok(true)
     }
@@ -161,20 +178,22 @@ impl Update {
         let word = |status: Option<TicketStatus>| status.map(|status| status.as_str().to_owned());
         let kind = InteractionKind::TicketStatusChanged(Change { from: word(from), to: word(to) });
         let mut moved = self.interaction(kind, person, self.at, &id, rows);
-        moved.channel = child.channel()?;
+        let channel = child.channel()?;
+        moved.channel = channel;
         moved.ext = child.into_ext(rows);
         rows.push(self.draft(id.clone(), moved, rows));
         if to == Some(TicketStatus::Solved) && from != to {
-            rows.push(self.solved(person, &id, rows));
+            rows.push(self.solved(person, &id, channel, rows));
         }
         Ok(true)
     }
 
     /// The same change a second time, as what it means; so it has an id of its own.
-    fn solved(&self, person: &str, child: &str, rows: &Rows<'_>) -> Draft {
+    fn solved(&self, person: &str, child: &str, channel: Channel, rows: &Rows<'_>) -> Draft {
         let id = format!("{child}:solved");
         let kind = InteractionKind::TicketSolved(Nothing {});
-        let solved = self.interaction(kind, person, self.at, &id, rows);
+        let mut solved = self.interaction(kind, person, self.at, &id, rows);
+        solved.channel = channel;
         self.draft(id, solved, rows)
     }
 

@@ -78,14 +78,20 @@ impl Position {
             // Everything is said that happened before the last minute, even if the newest record is old.
             Some(cursor) if end_of_stream => Next::Done(self.after(cursor, until)),
             Some(cursor) if self.is_after(&cursor) => {
-                return Err(Error::Stuck("the export goes on with the cursor that was asked for".to_owned()));
+                return Err(Error::Stuck(
+                    "the export goes on with the cursor that was asked for".to_owned(),
+                ));
             }
             Some(cursor) => {
                 let newest = records.iter().rev().find_map(|record| changed(record));
                 Next::More(self.after(cursor, newest.unwrap_or(0).min(until)))
             }
             None if end_of_stream => Next::Done(self.clone()),
-            None => return Err(Error::Decode("after_cursor is missing, but the export goes on".to_owned())),
+            None => {
+                return Err(Error::Decode(
+                    "after_cursor is missing, but the export goes on".to_owned(),
+                ));
+            }
         };
         Ok(Page { records, next })
     }

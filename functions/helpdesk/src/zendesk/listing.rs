@@ -18,7 +18,12 @@ pub(super) struct Place {
 
 #[derive(Deserialize)]
 struct List<'a> {
-    #[serde(borrow, rename = "satisfaction_ratings", alias = "deleted_users", alias = "deleted_tickets")]
+    #[serde(
+        borrow,
+        rename = "satisfaction_ratings",
+        alias = "deleted_users",
+        alias = "deleted_tickets"
+    )]
     records: Vec<&'a RawValue>,
     meta: Meta,
 }
@@ -59,6 +64,8 @@ pub(super) fn read(response: &Response) -> Result<(Vec<&RawValue>, Option<String
     match (meta.has_more, meta.after_cursor) {
         (false, _) => Ok((records, None)),
         (true, Some(token)) => Ok((records, Some(token))),
-        (true, None) => Err(Error::Decode("meta.after_cursor is missing, but there is more".to_owned())),
+        (true, None) => {
+            Err(Error::Decode("meta.after_cursor is missing, but there is more".to_owned()))
+        }
     }
 }

@@ -24,8 +24,14 @@ static FACTS: StreamFacts = StreamFacts {
     lookback: NO_LOOKBACK,
     granularity: fact(Granularity::Second, EXPORT_REFERENCE),
     order: fact(Order::ByChange, EXPORT_GUIDE),
-    deletes: fact(Deletes::None, "the export promises none; the webhook event organization.deleted tells"),
-    page_ceiling: Some(fact(1000, "changes in one second; github.com/estuary/connectors/pull/1789")),
+    deletes: fact(
+        Deletes::None,
+        "the export promises none; the webhook event organization.deleted tells",
+    ),
+    page_ceiling: Some(fact(
+        1000,
+        "changes in one second; github.com/estuary/connectors/pull/1789",
+    )),
     quota: Some(EXPORT_QUOTA),
     expired_cursor: &[],
     scopes: &["admin", "read"],
@@ -77,17 +83,15 @@ pub(super) fn map(
     let updated_at = words.fields.time("updated_at")?;
     let deleted_at = words.fields.time("deleted_at")?;
     let changed_at = updated_at.max(deleted_at).or(seen_at);
-    let changed_at = changed_at.ok_or_else(|| Invalid::new("updated_at", "is missing or not a time"))?;
+    let changed_at =
+        changed_at.ok_or_else(|| Invalid::new("updated_at", "is missing or not a time"))?;
     if deleted_at.is_some() {
         rows.push(tombstone(id, changed_at, rows));
         return Ok(());
     }
     let domains = words.fields.get::<Vec<String>>("domain_names")?;
-    let mut account = Account {
-        name: words.fields.text("name")?,
-        domain: first(domains),
-        ..Account::default()
-    };
+    let mut account =
+        Account { name: words.fields.text("name")?, domain: first(domains), ..Account::default() };
     words.fields.ignore("url");
     account.ext = words.into_ext(rows);
     rows.push(Draft {

@@ -38,14 +38,25 @@ static FACTS: StreamFacts = StreamFacts {
         Duration::from_hours(7 * 24),
         "a rating is offered first and given days later, and `start_time` may mean the first; csat_lookback_days changes it",
     ),
-    granularity: fact(Granularity::Second, "developer.zendesk.com/api-reference/ticketing/ticket-management/satisfaction_ratings"),
-    order: fact(Order::Unordered, "github.com/singer-io/tap-zendesk saves its state after the last page only"),
-    deletes: fact(Deletes::None, "developer.zendesk.com/api-reference/ticketing/ticket-management/satisfaction_ratings"),
+    granularity: fact(
+        Granularity::Second,
+        "developer.zendesk.com/api-reference/ticketing/ticket-management/satisfaction_ratings",
+    ),
+    order: fact(
+        Order::Unordered,
+        "github.com/singer-io/tap-zendesk saves its state after the last page only",
+    ),
+    deletes: fact(
+        Deletes::None,
+        "developer.zendesk.com/api-reference/ticketing/ticket-management/satisfaction_ratings",
+    ),
     page_ceiling: None,
     quota: None,
     expired_cursor: &[],
     scopes: &["admin", "read"],
-    optional: Some("satisfaction ratings are switched off, or the plan lacks them; surveys of the new kind are not read"),
+    optional: Some(
+        "satisfaction ratings are switched off, or the plan lacks them; surveys of the new kind are not read",
+    ),
     pushed: false,
 };
 
@@ -129,7 +140,9 @@ impl Stream for SatisfactionRatings {
                 rows.filter("a rating that was offered and not given, or never offered");
                 return Ok(());
             }
-            Known::Absent | Known::Null => return Err(Invalid::new("score", "is none that Zendesk documents")),
+            Known::Absent | Known::Null => {
+                return Err(Invalid::new("score", "is none that Zendesk documents"));
+            }
         };
         let requester = words.reference("requester_id")?;
         let requester = requester.ok_or_else(|| Invalid::new("requester_id", "is missing"))?;

@@ -9,7 +9,9 @@ use shared::fields::Fields;
 use shared::page::{Page, Response};
 use shared::request::Request;
 use shared::rows::{Draft, Rows};
-use shared::schema::{Csat, Known, Precision, Priority, RecordKey, Ticket, TicketStatus, Timestamp};
+use shared::schema::{
+    Csat, Known, Precision, Priority, RecordKey, Ticket, TicketStatus, Timestamp,
+};
 
 use super::export::Position;
 use super::listing::Place;
@@ -32,7 +34,10 @@ static FACTS: StreamFacts = StreamFacts {
     lookback: NO_LOOKBACK,
     granularity: fact(Granularity::Second, EXPORT_REFERENCE),
     order: fact(Order::ByChange, EXPORT_GUIDE),
-    deletes: fact(Deletes::Tombstone, "the export has deleted tickets with status `deleted` unless told otherwise; github.com/singer-io/tap-zendesk"),
+    deletes: fact(
+        Deletes::Tombstone,
+        "the export has deleted tickets with status `deleted` unless told otherwise; github.com/singer-io/tap-zendesk",
+    ),
     page_ceiling: None,
     quota: Some(EXPORT_QUOTA),
     expired_cursor: &[400],
@@ -103,7 +108,8 @@ pub(super) fn map(
     // Silent updates move `generated_timestamp` and leave `updated_at` behind.
     let generated = words.fields.integer("generated_timestamp")?.into_value().and_then(instant);
     let changed_at = generated.max(updated_at).or(seen_at);
-    let changed_at = changed_at.ok_or_else(|| Invalid::new("updated_at", "is missing or not a time"))?;
+    let changed_at =
+        changed_at.ok_or_else(|| Invalid::new("updated_at", "is missing or not a time"))?;
     let status = words.word("status", |word| ours(word, TicketStatus::from_word))?;
     let status = status.into_value().unwrap_or_default();
     let deleted = status == TicketStatus::Deleted;
@@ -220,7 +226,12 @@ impl Stream for DeletedTickets {
         place.request("/api/v2/deleted_tickets.json")
     }
 
-    fn page<'r>(&self, _: &Place, _: &Horizon, response: &'r Response) -> Result<Page<'r, Place>, Error> {
+    fn page<'r>(
+        &self,
+        _: &Place,
+        _: &Horizon,
+        response: &'r Response,
+    ) -> Result<Page<'r, Place>, Error> {
         Place::page(response)
     }
 

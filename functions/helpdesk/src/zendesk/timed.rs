@@ -52,13 +52,23 @@ impl Mark {
         let Export { records, end_time, end_of_stream } = response.json()?;
         let until = unix(horizon.until);
         let next = match end_time {
-            _ if end_of_stream => Next::Done(self.moved(end_time.unwrap_or(self.since).min(until), until)),
-            None => return Err(Error::Decode("end_time is missing, but the export goes on".to_owned())),
+            _ if end_of_stream => {
+                Next::Done(self.moved(end_time.unwrap_or(self.since).min(until), until))
+            }
+            None => {
+                return Err(Error::Decode(
+                    "end_time is missing, but the export goes on".to_owned(),
+                ));
+            }
             // What is younger than the horizon has not settled; the next run asks for it.
             Some(end) if end >= until => Next::Done(self.moved(until, until)),
             Some(end) if end > self.since => Next::More(self.moved(end, end)),
             Some(end) if end == self.since => Next::More(self.past_crowded_second()),
-            Some(_) => return Err(Error::Stuck("the export's end_time is before its start_time".to_owned())),
+            Some(_) => {
+                return Err(Error::Stuck(
+                    "the export's end_time is before its start_time".to_owned(),
+                ));
+            }
         };
         Ok(Page { records, next })
     }

@@ -103,7 +103,8 @@ pub(super) fn map(
     let mut words = Words::new(record);
     let id = words.fields.required_id("id")?;
     let changed_at = words.fields.time("updated_at")?.or(seen_at);
-    let changed_at = changed_at.ok_or_else(|| Invalid::new("updated_at", "is missing or not a time"))?;
+    let changed_at =
+        changed_at.ok_or_else(|| Invalid::new("updated_at", "is missing or not a time"))?;
     let active = words.fields.get::<bool>("active")?;
     let full = words.fields.text("name")?;
     if active == Known::Value(false) || full.value().is_some_and(|name| name == FORGOTTEN) {
@@ -153,7 +154,8 @@ fn reach(
         if verified {
             point.deliverable = Answer::Yes;
         }
-        identifiers.extend(point.normalised.clone().map(|email| Identifier::new(Namespace::Email, email)));
+        identifiers
+            .extend(point.normalised.clone().map(|email| Identifier::new(Namespace::Email, email)));
         points.push(point);
     }
     let shared_phone = words.fields.get::<bool>("shared_phone_number")? == Known::Value(true);
@@ -224,7 +226,12 @@ impl Stream for DeletedUsers {
         place.request("/api/v2/deleted_users.json")
     }
 
-    fn page<'r>(&self, _: &Place, _: &Horizon, response: &'r Response) -> Result<Page<'r, Place>, Error> {
+    fn page<'r>(
+        &self,
+        _: &Place,
+        _: &Horizon,
+        response: &'r Response,
+    ) -> Result<Page<'r, Place>, Error> {
         Place::page(response)
     }
 

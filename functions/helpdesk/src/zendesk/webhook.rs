@@ -85,7 +85,8 @@ impl Webhook for ZendeskEvents {
         if notice.deletes {
             return notice.bury(rows);
         }
-        let detail = notice.detail.ok_or_else(|| Invalid::new("detail", "is missing or not an object"))?;
+        let detail =
+            notice.detail.ok_or_else(|| Invalid::new("detail", "is missing or not an object"))?;
         match notice.family {
             Family::Ticket => tickets::map(detail, notice.time, rows),
             Family::User => users::map(detail, notice.time, rows),
@@ -131,7 +132,8 @@ impl<'a> Notice<'a> {
         let at = self.time.ok_or_else(|| Invalid::new("time", "is missing or not a time"))?;
         let tombstone = match self.family {
             Family::Ticket => {
-                let requester = self.detail.map(|detail| Words::new(detail).reference("requester_id"));
+                let requester =
+                    self.detail.map(|detail| Words::new(detail).reference("requester_id"));
                 let requester = requester.transpose()?.flatten().map(|id| rows.key("user", &id));
                 tickets::tombstone(self.id, rows.version(at) + 1, at, requester)
             }

@@ -88,12 +88,19 @@ impl<'a> Words<'a> {
         Ok(None)
     }
 
-    /// Reports what surprised us, and gathers what nobody took.
-    pub(super) fn into_ext(self, rows: &mut Rows<'_>) -> Ext {
+    /// Reports what surprised us.
+    pub(super) fn report(&self, rows: &mut Rows<'_>) {
         rows.drifted(self.fields.drifted());
         rows.drifted(&self.unknown);
+    }
+
+    /// Reports what surprised us, and gathers what nobody took.
+    pub(super) fn into_ext(self, rows: &mut Rows<'_>) -> Ext {
+        self.report(rows);
         let mut ext = self.fields.ext();
-        ext.extend(self.kept.into_iter().map(|(name, raw)| (name.to_owned(), raw.get().to_owned())));
+        ext.extend(
+            self.kept.into_iter().map(|(name, raw)| (name.to_owned(), raw.get().to_owned())),
+        );
         ext
     }
 }

@@ -92,12 +92,14 @@ fn an_empty_body_is_invalid() {
 fn ids_in_detail_are_text_and_zero_is_none() {
     let detail = json!({"id": "35436", "requester_id": "20978392", "organization_id": "0",
         "status": "OPEN", "updated_at": "2026-03-02T11:40:22Z"});
-    let row = &seen(&event("ticket.created", "zen:ticket:35436", &detail).to_string())[0]["mapped"]["rows"][0];
+    let row = &seen(&event("ticket.created", "zen:ticket:35436", &detail).to_string())[0]["mapped"]
+        ["rows"][0];
     assert_eq!(row["id"], "35436");
     assert_eq!(row["subject"], "zendesk/eu/user/20978392");
     assert_eq!(row["entity"]["status"], "open");
     let user = json!({"id": "7", "organization_id": "0", "updated_at": "2026-03-02T11:40:22Z"});
-    let row = &seen(&event("user.created", "zen:user:7", &user).to_string())[0]["mapped"]["rows"][0];
+    let row =
+        &seen(&event("user.created", "zen:user:7", &user).to_string())[0]["mapped"]["rows"][0];
     assert_eq!(row["entity"].get("account_key"), None);
 }
 
@@ -105,7 +107,8 @@ fn ids_in_detail_are_text_and_zero_is_none() {
 #[test]
 fn a_record_read_again_outranks_the_delivery_of_the_same_second() {
     let detail = json!({"id": "7", "updated_at": "2026-03-02T11:40:22Z"});
-    let row = &seen(&event("user.created", "zen:user:7", &detail).to_string())[0]["mapped"]["rows"][0];
+    let row =
+        &seen(&event("user.created", "zen:user:7", &detail).to_string())[0]["mapped"]["rows"][0];
     assert_eq!(row["version"], 1_772_451_622_000_000_i64);
 }
 
@@ -127,6 +130,8 @@ fn deletions_are_not_read_again_and_undeletions_are() {
 #[test]
 fn a_subject_that_names_no_record_is_invalid() {
     for subject in ["", "zen:ticket:", "zen:ticket:abc", "zen:ticket:-1"] {
-        assert!(seen(&event("ticket.created", subject, &json!({})).to_string())["invalid"].is_string());
+        assert!(
+            seen(&event("ticket.created", subject, &json!({})).to_string())["invalid"].is_string()
+        );
     }
 }

@@ -193,9 +193,18 @@ fn an_export_without_end_time_ends_or_is_not_understood() {
 /// Maintenance pages and error envelopes come with status 200 too.
 #[test]
 fn an_error_envelope_with_status_200_is_no_empty_page() {
-    for name in ["users", "organizations", "tickets", "ticket_events", "satisfaction_ratings", "deleted_users"] {
+    for name in [
+        "users",
+        "organizations",
+        "tickets",
+        "ticket_events",
+        "satisfaction_ratings",
+        "deleted_users",
+    ] {
         let stream = Asked::new(name);
-        for body in [json!({"error": "InternalError", "description": "Try again"}), json!({}), json!([])] {
+        for body in
+            [json!({"error": "InternalError", "description": "Try again"}), json!({}), json!([])]
+        {
             let error = stream.page(&stream.begin(), &body).unwrap_err();
             assert!(matches!(error, Error::Decode(_)), "{name}: {error}");
         }

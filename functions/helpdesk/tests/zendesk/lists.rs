@@ -19,11 +19,16 @@ fn without_lookback() -> Asked {
 #[test]
 fn the_window_of_ratings_moves_after_its_last_page_only() {
     let stream = without_lookback();
-    let first = stream.page(&stream.begin(), &ratings(Some("x"), &["2026-02-27T18:30:00Z"])).unwrap();
+    let first =
+        stream.page(&stream.begin(), &ratings(Some("x"), &["2026-02-27T18:30:00Z"])).unwrap();
     assert!(matches!(first, Next::More(_)));
     assert_eq!(stream.asks(first.cursor(), "start_time"), Some(START.to_string()));
     assert_eq!(stream.asks(first.cursor(), "page[after]").as_deref(), Some("x"));
-    assert_eq!(stream.resume(first.cursor()).get(), first.cursor().get(), "a paused window goes on");
+    assert_eq!(
+        stream.resume(first.cursor()).get(),
+        first.cursor().get(),
+        "a paused window goes on"
+    );
     let last = stream.page(first.cursor(), &ratings(None, &["2026-01-20T00:00:00Z"])).unwrap();
     assert!(matches!(last, Next::Done(_)));
     let newest = 1_772_217_000;
@@ -54,7 +59,11 @@ fn ratings_are_read_back_a_week() {
     let resumed = stream.resume(next.cursor());
     assert_eq!(stream.asks(&resumed, "start_time"), Some((1_772_217_000 - week).to_string()));
     let resumed = stream.resume(&stream.begin());
-    assert_eq!(stream.asks(&resumed, "start_time"), Some(START.to_string()), "never before `start`");
+    assert_eq!(
+        stream.asks(&resumed, "start_time"),
+        Some(START.to_string()),
+        "never before `start`"
+    );
 }
 
 #[test]
@@ -97,10 +106,15 @@ fn the_list_of_deleted_tickets_has_a_pace_of_its_own() {
 
 #[test]
 fn tickets_and_users_can_be_read_again_by_id() {
-    for (name, path) in [("tickets", "/api/v2/tickets/show_many.json"), ("users", "/api/v2/users/show_many.json")] {
+    for (name, path) in
+        [("tickets", "/api/v2/tickets/show_many.json"), ("users", "/api/v2/users/show_many.json")]
+    {
         let stream = Asked::new(name);
         let request = stream.stream().lookup(&["7".to_owned(), "8".to_owned()]).expect("a lookup");
-        assert_eq!((request.target.as_str(), &request.query[..]), (path, &[("ids", "7,8".to_owned())][..]));
+        assert_eq!(
+            (request.target.as_str(), &request.query[..]),
+            (path, &[("ids", "7,8".to_owned())][..])
+        );
         let response = response(json!({name: [{"id": 7}, {"id": 8}], "count": 2}).to_string());
         assert_eq!(stream.stream().looked_up(&response).unwrap().len(), 2);
     }

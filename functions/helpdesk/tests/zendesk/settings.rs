@@ -52,7 +52,8 @@ fn exactly_one_way_to_sign_in() {
     assert!(refused(&without("email")).contains("email is missing"));
     let neither = "base_url = \"https://ember-oak.zendesk.com\"";
     assert!(refused(neither).contains("credentials are missing: write email and token, or oauth"));
-    let both = WITH_OAUTH.replace("[conn", "email = \"sync@ember-oak.example\"\ntoken = { env = \"T\" }\n[conn");
+    let both = WITH_OAUTH
+        .replace("[conn", "email = \"sync@ember-oak.example\"\ntoken = { env = \"T\" }\n[conn");
     assert!(refused(&both).contains("write either email and token, or oauth, not both"));
 }
 
@@ -78,6 +79,14 @@ fn every_stream_is_offered() {
     let names: Vec<&str> = connection.connector.streams.iter().map(|s| s.facts().name).collect();
     assert_eq!(
         names,
-        ["users", "organizations", "tickets", "ticket_events", "satisfaction_ratings", "deleted_users", "deleted_tickets"]
+        [
+            "users",
+            "organizations",
+            "tickets",
+            "ticket_events",
+            "satisfaction_ratings",
+            "deleted_users",
+            "deleted_tickets"
+        ]
     );
 }

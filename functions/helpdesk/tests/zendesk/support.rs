@@ -83,7 +83,11 @@ impl Asked {
         query.into_iter().find(|(name, _)| *name == parameter).map(|(_, value)| value)
     }
 
-    pub(crate) fn page(&self, cursor: &RawValue, body: &Value) -> Result<Next<Box<RawValue>>, Error> {
+    pub(crate) fn page(
+        &self,
+        cursor: &RawValue,
+        body: &Value,
+    ) -> Result<Next<Box<RawValue>>, Error> {
         let response = response(body.to_string());
         self.stream().page(cursor, &horizon(), &response).map(|page| page.next)
     }
@@ -107,7 +111,8 @@ impl Asked {
     pub(crate) fn seen(&self, body: &str) -> Value {
         let response = response(body.to_owned());
         let page = self.stream().page(&self.begin(), &horizon(), &response).expect("a page");
-        let records = page.records.iter().map(|record| mapped(self.map_text(record.get(), Origin::Page)));
+        let records =
+            page.records.iter().map(|record| mapped(self.map_text(record.get(), Origin::Page)));
         let records: Vec<Value> = records.collect();
         json!({ "next": next(&page.next), "records": records })
     }

@@ -1,0 +1,272 @@
+//! What is in the stores, and whether it is the truth: nothing lost, nothing twice, the newest version everywhere.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use shared::landing::{Quarantined, decompress};
+use shared::schema::{Entity, InteractionKind, Known, Row, Table, Timestamp};
+use shared::stores::Stores;
+use simulator::zendesk::{Deletion, EventKind, Score, Status, Truth};
+
+use crate::stand::CONNECTION;
+
+type Item = HashMap<String, AttributeValue>;
+
+/// Everything in the stores.
+#[derive(Debug)]
+pub struct Landed {
+    /// Every row of every landing object.
+    pub rows: Vec<Row>,
+    /// The newest version of each row, by table and key: what the tables will show.
+    pub newest: BTreeMap<(Table, String), Row>,
+    /// The customers table by (pk, sk).
+    pub items: BTreeMap<(String, String), Item>,
+    /// The state table by (pk, sk).
+    pub state: BTreeMap<(String, String), Item>,
+    /// The records in quarantine.
+    pub quarantined: Vec<Quarantined>,
+    /// The keys of all objects.
+    pub keys: Vec<String>,
+}
+
+impl Landed {
+    /// Reads all of it.
+    pub async fn read(stores: &Stores) -> Self {
+        let objects = shared::landing::Objects::new(stores);
+        let keys = objects.list("").await.expect("a listing");
+        let (mut rows, mut quarantined) = (Vec::new(), Vec::new());
+        for key in &keys {
+            if !key.starts_with("landing/") && !key.starts_with("quarantine/") {
+                continue;
+            }
+            let (bytes, _) = objects.read(key).await.expect("an object");
+            let text = String::from_utf8(decompress(&bytes).expect("zstd")).expect("UTF-8");
+            for line in text.lines() {
+                if key.starts_with("landing/") {
+                    rows.push(Row::parse_line(line).expect("a landed line is a row"));
+                } else {
+                    quarantined.push(serde_json::from_str(line).expect("a quarantined record"));
+                }
+            }
+        }
+        let mut newest: BTreeMap<(Table, String), Row> = BTreeMap::new();
+        for row in &rows {
+            let key = (row.table(), row.provenance.record_key.to_string());
+            if row.version().replaces(newest.get(&key).map(Row::version)) {
+                newest.insert(key, row.clone());
+            }
+        }
+        let items = scan(stores, &stores.names.customers_table).await;
+        let state = scan(stores, &stores.names.state_table).await;
+        Self { rows, newest, items, state, quarantined, keys }
+    }
+
+    /// The newest row of an object of the stand's connection.
+    pub fn row(&self, table: Table, object: &str, id: impl std::fmt::Display) -> Option<&Row> {
+        self.newest.get(&(table, key(object, id)))
+    }
+
+    /// Fails unless the stores hold exactly the truth: in S3, in `DynamoDB`, and the same in both.
+    pub fn assert_is(&self, truth: &Truth) {
+        self.assert_entities(truth);
+        self.assert_interactions(truth);
+        self.assert_items_are_newest();
+        self.assert_nobody_is_there_twice();
+    }
+
+    fn assert_entities(&self, truth: &Truth) {
+        for user in truth.users.values() {
+            let row = self.row(Table::PersonRecord, "user", user.id);
+            let row = row.unwrap_or_else(|| panic!("user {} did not land", user.id));
+            let gone = !matches!(user.deletion, Deletion::No);
+            assert_eq!(row.provenance.deleted, gone, "user {}: deleted", user.id);
+            if !gone {
+                let Entity::PersonRecord(person) = &row.entity else { panic!("no person") };
+                assert_eq!(person.name.full, Known::Value(user.name.clone()), "user {}", user.id);
+                let emails: Vec<_> =
+                    person.contact_points.iter().filter_map(|point| point.exact.value()).collect();
+                if let Some(email) = &user.email {
+                    assert!(emails.contains(&email), "user {}: email", user.id);
+                }
+            }
+        }
+        for ticket in truth.tickets.values() {
+            let row = self.row(Table::Ticket, "ticket", ticket.id);
+            let row = row.unwrap_or_else(|| panic!("ticket {} did not land", ticket.id));
+            let gone = !matches!(ticket.deletion, Deletion::No) || ticket.status == Status::Deleted;
+            assert_eq!(row.provenance.deleted, gone, "ticket {}: deleted", ticket.id);
+            if !gone {
+                let Entity::Ticket(landed) = &row.entity else { panic!("no ticket") };
+                assert_eq!(landed.status.as_str(), ticket.status.word(), "ticket {}", ticket.id);
+                assert_eq!(
+                    landed.subject,
+                    Known::Value(ticket.subject.clone()),
+                    "ticket {}",
+                    ticket.id
+                );
+                assert_eq!(landed.tags, ticket.tags, "ticket {}", ticket.id);
+                let subject = row.provenance.subject_key.as_ref().map(ToString::to_string);
+                assert_eq!(subject, Some(key("user", ticket.requester_id)), "ticket {}", ticket.id);
+            }
+        }
+        for organization in truth.organizations.values() {
+            let row = self.row(Table::Account, "organization", organization.id);
+            let row =
+                row.unwrap_or_else(|| panic!("organisation {} did not land", organization.id));
+            let Entity::Account(account) = &row.entity else { panic!("no account") };
+            assert_eq!(account.name, Known::Value(organization.name.clone()));
+        }
+        let entities = self.newest.keys().filter(|(table, _)| *table != Table::Interaction).count();
+        let expected = truth.users.len() + truth.tickets.len() + truth.organizations.len();
+        let extra = truth.bad_records.len();
+        assert!(
+            entities <= expected + extra,
+            "{entities} entities landed, {expected} are true, {extra} are bad"
+        );
+    }
+
+    fn assert_interactions(&self, truth: &Truth) {
+        let mut expected: BTreeMap<&'static str, BTreeSet<String>> = BTreeMap::new();
+        for event in &truth.events {
+            let (at, id) = (event.at, event.child_id);
+            let mut expect = |kind: &'static str, id: String| {
+                assert!(
+                    expected.entry(kind).or_default().insert(id),
+                    "the truth repeats itself at {at}"
+                );
+            };
+            match &event.kind {
+                EventKind::Created => expect("ticket.created", id.to_string()),
+                EventKind::Comment { .. } => expect("ticket.message", id.to_string()),
+                EventKind::StatusChanged { from, to } if event.actor_id != 0 => {
+                    expect("ticket.status_changed", id.to_string());
+                    if to == "solved" && from != to {
+                        expect("ticket.solved", format!("{id}:solved"));
+                    }
+                }
+                _ => {}
+            }
+        }
+        for rating in truth.ratings.values() {
+            if matches!(rating.score, Score::Good | Score::Bad) {
+                expected.entry("ticket.csat").or_default().insert(rating.id.to_string());
+            }
+        }
+        let mut landed: BTreeMap<&'static str, BTreeSet<String>> = BTreeMap::new();
+        for ((table, _), row) in &self.newest {
+            if let (Table::Interaction, Entity::Interaction(interaction)) = (table, &row.entity) {
+                let id = row.provenance.source_id.clone();
+                landed.entry(interaction.kind.name()).or_default().insert(id);
+            }
+        }
+        for (kind, ids) in &expected {
+            let there = landed.get(kind).cloned().unwrap_or_default();
+            let missing: Vec<_> = ids.difference(&there).take(5).collect();
+            assert!(missing.is_empty(), "{kind}: of {} did not land e.g. {missing:?}", ids.len());
+        }
+    }
+
+    /// Every item of the customers table is the newest landed version, and every newest version is an item.
+    fn assert_items_are_newest(&self) {
+        for ((table, record_key), row) in &self.newest {
+            let (pk, sk) = match &row.entity {
+                Entity::Interaction(interaction) => (
+                    format!("REC#{}", interaction.subject_key),
+                    format!("INT#{}#{record_key}", interaction.occurred_at),
+                ),
+                _ => (format!("REC#{record_key}"), "V".to_owned()),
+            };
+            let too_old = row.provenance.occurred_at.is_some_and(|at| {
+                at.as_micros()
+                    < Timestamp::try_from(jiff::Timestamp::now()).expect("now").as_micros()
+                        - 399 * 86_400_000_000
+            });
+            if too_old {
+                continue;
+            }
+            let item = self.items.get(&(pk.clone(), sk.clone()));
+            let item = item
+                .unwrap_or_else(|| panic!("{table} {record_key} is not in DynamoDB ({pk}, {sk})"));
+            assert_eq!(
+                text(item, "content_sha256"),
+                row.version().content_sha256.to_string(),
+                "{record_key}"
+            );
+            assert_eq!(item.contains_key("deleted"), row.provenance.deleted, "{record_key}");
+            assert!(
+                !row.provenance.deleted || !item.contains_key("row"),
+                "{record_key}: a tombstone has content"
+            );
+        }
+        for ((pk, sk), item) in &self.items {
+            let record_key = text(item, "record_key");
+            let (kind, _) = sk.split_once('#').unwrap_or((sk, ""));
+            if kind != "TKT" {
+                continue;
+            }
+            let row = &self.newest[&(Table::Ticket, record_key.clone())];
+            let subject = row.provenance.subject_key.as_ref().map(|key| format!("REC#{key}"));
+            assert_eq!(subject.as_ref(), Some(pk), "{record_key}: a copy under a former requester");
+            assert!(!row.provenance.deleted, "{record_key}: a copy of a deleted ticket");
+            assert_eq!(
+                text(item, "content_sha256"),
+                row.version().content_sha256.to_string(),
+                "{record_key}: copy"
+            );
+        }
+        for ((table, record_key), row) in &self.newest {
+            if *table == Table::Ticket && !row.provenance.deleted {
+                let subject = row.provenance.subject_key.as_ref().expect("a requester");
+                let copy = (format!("REC#{subject}"), format!("TKT#{record_key}"));
+                assert!(self.items.contains_key(&copy), "{record_key} is not under its requester");
+            }
+        }
+    }
+
+    fn assert_nobody_is_there_twice(&self) {
+        let mut ids = BTreeSet::new();
+        for row in self.newest.values() {
+            if let Entity::Interaction(interaction) = &row.entity {
+                assert!(
+                    ids.insert(interaction.interaction_id),
+                    "{} is there twice",
+                    row.provenance.record_key
+                );
+            }
+        }
+    }
+
+    /// How many interactions of a type landed.
+    pub fn count(&self, kind: &str) -> usize {
+        let is = |kind_of: &InteractionKind| kind_of.name() == kind;
+        self.newest
+            .values()
+            .filter(|row| matches!(&row.entity, Entity::Interaction(it) if is(&it.kind)))
+            .count()
+    }
+}
+
+fn key(object: &str, id: impl std::fmt::Display) -> String {
+    format!("zendesk/{CONNECTION}/{object}/{id}")
+}
+
+fn text(item: &Item, name: &str) -> String {
+    item.get(name).and_then(|value| value.as_s().ok()).cloned().unwrap_or_default()
+}
+
+async fn scan(stores: &Stores, table: &str) -> BTreeMap<(String, String), Item> {
+    let mut items = BTreeMap::new();
+    let mut pages = stores
+        .dynamodb
+        .scan()
+        .table_name(table)
+        .consistent_read(true)
+        .into_paginator()
+        .items()
+        .send();
+    while let Some(item) = pages.next().await {
+        let item = item.expect("a scan");
+        items.insert((text(&item, "pk"), text(&item, "sk")), item);
+    }
+    items
+}

@@ -1,0 +1,209 @@
+//! A test stand: a simulated company, the real drivers, embedded stores behind fault proxies, and what landed in them.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
+use shared::budget::Budget;
+use shared::config::{Foreign, Settings, StoreSettings};
+use shared::http::{Patience, TokenVault};
+use shared::hub::{Hub, Selection};
+use shared::ledger::{Outcome, Run};
+use shared::receive::Receiver;
+use shared::secrets::Secrets;
+use shared::stores::Stores;
+use shared::sync::Unobserved;
+use shared::vault::FileVault;
+use simulator::Simulator;
+use tempfile::TempDir;
+use tributary::embedded::{Embedded, Options};
+
+use crate::fault_proxy::FaultProxy;
+use crate::landed::Landed;
+
+/// The connection's name in every stand.
+pub const CONNECTION: &str = "helpdesk-eu";
+
+/// What a stand is made of.
+pub struct Stand {
+    /// The company and its systems.
+    pub simulator: Simulator,
+    /// Between the drivers and S3.
+    pub s3: FaultProxy,
+    /// Between the drivers and `DynamoDB`.
+    pub dynamodb: FaultProxy,
+    /// The folder of settings, secrets and data.
+    pub folder: TempDir,
+    embedded: Embedded,
+    settings: String,
+}
+
+/// Retries in milliseconds, so that a storm of faults passes quickly.
+pub const HASTY: Patience = Patience {
+    first_wait: Duration::from_millis(5),
+    longest_wait: Duration::from_millis(50),
+    retries: 6,
+    longest_requested_wait: Duration::from_secs(20),
+};
+
+impl Stand {
+    /// A small company with a settled history and API-token credentials.
+    pub async fn start() -> Self {
+        Self::with(simulator::Settings { people: 30, ..settled() }, "").await
+    }
+
+    /// A company of your own, with further keys for the connection.
+    pub async fn with(company: simulator::Settings, keys: &str) -> Self {
+        let simulator = Simulator::start(company).await.expect("the simulator starts");
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let desk = simulator.zendesk();
+        for (name, secret) in [
+            ("token", desk.api_token()),
+            ("webhook", desk.webhook_secret()),
+            ("old-webhook", desk.old_webhook_secret()),
+            ("client-secret", &desk.oauth().client_secret),
+            ("refresh-token", &desk.oauth().refresh_token),
+        ] {
+            std::fs::write(folder.path().join(name), secret).expect("a secret is written");
+        }
+        let settings = connection_settings(desk, keys);
+        std::fs::write(folder.path().join("tributary.toml"), &settings).expect("settings");
+        let data = folder.path().join("data");
+        let embedded = Embedded::open(&data, Options::default()).await.expect("stores open");
+        let endpoints = embedded.endpoints();
+        let s3 = FaultProxy::start(&endpoints.s3).await;
+        let dynamodb = FaultProxy::start(&endpoints.dynamodb).await;
+        let stand = Self { simulator, s3, dynamodb, folder, embedded, settings };
+        stand.stores().create_missing().await.expect("bucket and tables");
+        stand
+    }
+
+    /// Bucket and tables behind the fault proxies, with an SDK that leaves retries to the drivers.
+    pub fn stores(&self) -> Stores {
+        let credentials = || Credentials::new("local", "local", None, None, "stand");
+        let s3 = aws_sdk_s3::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("eu-central-1"))
+            .credentials_provider(credentials())
+            .endpoint_url(self.s3.url())
+            .retry_config(aws_sdk_s3::config::retry::RetryConfig::disabled())
+            .build();
+        let dynamodb = aws_sdk_dynamodb::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("eu-central-1"))
+            .credentials_provider(credentials())
+            .endpoint_url(self.dynamodb.url())
+            .retry_config(aws_sdk_dynamodb::config::retry::RetryConfig::disabled())
+            .build();
+        Stores {
+            s3: aws_sdk_s3::Client::from_conf(s3),
+            dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb),
+            names: store_names(),
+        }
+    }
+
+    /// A new process, as it were: settings read again, fresh clients, nothing remembered.
+    pub fn hub(&self) -> Arc<Hub> {
+        let sources = helpdesk::SOURCES;
+        let settings =
+            Settings::parse(&self.settings, self.folder.path(), sources, Foreign::Refuse)
+                .expect("the stand's settings are right");
+        let secrets = Secrets::new(self.folder.path(), None);
+        let vault = FileVault::new(self.folder.path().join("data/secrets"));
+        let tokens: Arc<dyn TokenVault> = Arc::new(vault);
+        Arc::new(
+            Hub::new(Arc::new(settings), &self.stores(), secrets, &tokens, HASTY).expect("a hub"),
+        )
+    }
+
+    /// One run of every stream by a new process.
+    pub async fn sync(&self) -> Vec<Run> {
+        self.sync_some("helpdesk-eu", Budget::unlimited()).await
+    }
+
+    /// One run of `connection` or `connection/stream` by a new process.
+    pub async fn sync_some(&self, selection: &str, budget: Budget) -> Vec<Run> {
+        let selection = Selection::parse(selection);
+        self.hub().sync(&selection, budget, &Unobserved).await.expect("the selection exists")
+    }
+
+    /// Runs until every stream is caught up, as a schedule would.
+    pub async fn drain(&self) -> Vec<Run> {
+        for _ in 0..20 {
+            let runs = self.sync().await;
+            if runs.iter().all(|run| run.outcome == Outcome::CaughtUp) {
+                return runs;
+            }
+        }
+        panic!("the streams did not catch up in twenty runs: {:#?}", self.sync().await);
+    }
+
+    /// Lets the last minute settle, which the exports leave out.
+    pub fn settle(&self) {
+        self.simulator.clock().advance(Duration::from_secs(62));
+    }
+
+    /// Serves webhooks on loopback; returns the connection's address.
+    pub async fn serve(&self) -> String {
+        let hub = self.hub();
+        let receiver = Receiver::new(Arc::clone(hub.settings()), hub.secrets().clone(), hub);
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        tokio::spawn(async move { axum::serve(listener, receiver.router()).await });
+        format!("http://{address}/webhooks/{CONNECTION}")
+    }
+
+    /// Everything in the stores, read around the fault proxies.
+    pub async fn landed(&self) -> Landed {
+        let stores = Stores {
+            s3: self.embedded.s3_client(),
+            dynamodb: self.embedded.dynamodb_client(),
+            names: store_names(),
+        };
+        Landed::read(&stores).await
+    }
+}
+
+/// Bucket and tables as the command line names them in an embedded store.
+pub fn store_names() -> StoreSettings {
+    StoreSettings {
+        bucket: "tributary".to_owned(),
+        customers_table: "tributary-customers".to_owned(),
+        state_table: "tributary-state".to_owned(),
+    }
+}
+
+/// A company whose history ended ten minutes ago: every record is out of the exports' blind minute.
+pub fn settled() -> simulator::Settings {
+    let until = jiff::Timestamp::now() - jiff::SignedDuration::from_mins(10);
+    simulator::Settings { until: Some(until), ..simulator::Settings::default() }
+}
+
+/// A settings file for a simulated Zendesk; `keys` may replace the API token by OAuth.
+pub fn connection_settings(desk: &simulator::Zendesk, keys: &str) -> String {
+    let sign_in = if keys.contains("oauth") {
+        String::new()
+    } else {
+        format!("email = {:?}\ntoken = {{ file = \"token\" }}\n", desk.email())
+    };
+    let pace = if keys.contains("pace") { "" } else { "pace = \"unlimited\"\n" };
+    format!(
+        "[connections.{CONNECTION}]\nsource = \"zendesk\"\nbase_url = {:?}\n{sign_in}{pace}\
+         webhook_secrets = [{{ file = \"webhook\" }}]\nregion = \"GB\"\n{keys}\n",
+        desk.base_url()
+    )
+}
+
+/// The keys that sign in by OAuth instead of the API token.
+pub fn oauth_keys(desk: &simulator::Zendesk) -> String {
+    format!(
+        "oauth = {{ client_id = {:?}, client_secret = {{ file = \"client-secret\" }}, refresh_token = {{ file = \"refresh-token\" }} }}",
+        desk.oauth().client_id
+    )
+}
+
+/// The data folder of a stand's folder.
+pub fn data_folder(folder: &Path) -> std::path::PathBuf {
+    folder.join("data")
+}

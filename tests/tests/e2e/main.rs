@@ -1,0 +1,3 @@
+//! End to end: a simulated company, the real drivers, embedded stores, faults, and the truth at the end.
+
+mod truth;
