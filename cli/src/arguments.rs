@@ -8,7 +8,7 @@ use shared::hub::Selection;
 
 /// Brings customer data from helpdesks, email platforms, tills, CRMs and social media into one schema.
 #[derive(Debug, Parser)]
-#[command(name = "tributary", version, max_term_width = 100, after_help = FIRST_STEPS)]
+#[command(name = "tributary", bin_name = "tributary", version, max_term_width = 100, after_help = FIRST_STEPS)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     pub(crate) global: Global,

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
-use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
+use comfy_table::{Cell, CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
 use serde::Serialize;
 use shared::clock;
 use shared::error::{Error, json_reason};
@@ -28,10 +28,13 @@ pub(crate) fn say_json(document: &impl Serialize) -> Result<(), Failure> {
     Ok(())
 }
 
+/// A line below the header, and nothing else.
+const PLAIN: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
+
 /// An empty table with this header; columns of numbers are aligned by [`count`].
 pub(crate) fn table<const N: usize>(header: [&str; N]) -> Table {
     let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic).set_header(header);
+    table.load_style(PLAIN).set_content_arrangement(ContentArrangement::Dynamic).set_header(header);
     table
 }
 

@@ -1,6 +1,6 @@
 //! Logs and words to the operator, on stderr and around the progress bars.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal as _, Write};
 use std::sync::LazyLock;
 
 use indicatif::MultiProgress;
@@ -15,11 +15,11 @@ pub(crate) static BARS: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::n
 /// Starts logging to stderr.
 pub(crate) fn start(global: &Global) {
     let level = match (global.quiet, global.verbose) {
-        (true, _) => "error,shared::sync=off",
-        // How a stream ended is said by the command itself.
-        (false, 0) => "warn,shared::sync=off",
-        (false, 1) => "warn,shared=info,tributary=info,helpdesk=info",
-        (false, 2) => "info,shared=debug,tributary=debug,helpdesk=debug",
+        (true, _) => "error,shared::sync=off,dynoxide=off",
+        // How a stream ended is said by the command itself; a condition that does not hold is no error of the store.
+        (false, 0) => "warn,shared::sync=off,dynoxide=off",
+        (false, 1) => "warn,shared=info,tributary=info,helpdesk=info,dynoxide=off",
+        (false, 2) => "info,shared=debug,tributary=debug,helpdesk=debug,dynoxide=off",
         (false, _) => "debug",
     };
     let chosen = global.quiet || global.verbose > 0;
@@ -27,7 +27,8 @@ pub(crate) fn start(global: &Global) {
         Ok(filter) if !chosen => filter,
         _ => EnvFilter::new(level),
     };
-    let started = tracing_subscriber::fmt().with_env_filter(filter).with_writer(Stderr).with_target(false).try_init();
+    let ansi = io::stderr().is_terminal();
+    let started = tracing_subscriber::fmt().with_env_filter(filter).with_writer(Stderr).with_ansi(ansi).with_target(false).try_init();
     if let Err(error) = started {
         tell(&format!("warning: logs cannot be written: {error}"));
     }

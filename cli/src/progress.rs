@@ -50,9 +50,10 @@ impl Watch {
 
     /// Takes the bars away: the summary says it all.
     pub(crate) fn clear(&self) {
-        self.lock().bars.clear();
-        // Nothing to be done about a terminal that went away.
-        let _ = BARS.clear();
+        for (_, (bar, _)) in self.lock().bars.drain() {
+            bar.finish_and_clear();
+            BARS.remove(&bar);
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Streams> {

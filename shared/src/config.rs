@@ -74,7 +74,7 @@ pub struct ConnectionSettings {
     #[schemars(with = "Option<String>")]
     pub webhook_tolerance: Option<Duration>,
     /// The largest webhook body in bytes; 1 MiB when absent, 6 MiB at most.
-    #[serde(default = "one_mebibyte")]
+    #[serde(default = "default_webhook_max_bytes")]
     pub webhook_max_bytes: usize,
     /// The region of phone numbers written without a country, e.g. `GB`.
     pub region: Option<String>,
@@ -93,7 +93,7 @@ const fn yes() -> bool {
     true
 }
 
-const fn one_mebibyte() -> usize {
+pub(crate) const fn default_webhook_max_bytes() -> usize {
     1024 * 1024
 }
 

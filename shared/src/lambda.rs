@@ -54,11 +54,8 @@ pub async fn webhook(sources: &Sources) -> Result<(), Error> {
     log();
     let queue_url = variable("TRIBUTARY_QUEUE_URL")?;
     let (hub, config) = hub(sources).await?;
-    let queue = Queue {
-        client: aws_sdk_sqs::Client::new(&config),
-        url: queue_url,
-        objects: hub.landing().objects().clone(),
-    };
+    let client = aws_sdk_sqs::Client::new(&config);
+    let queue = Queue::new(client, queue_url, hub.landing().objects().clone());
     let receiver =
         Receiver::new(Arc::clone(hub.settings()), hub.secrets().clone(), Arc::new(queue));
     lambda_http::run(receiver.router()).await
@@ -223,10 +220,18 @@ enum Message {
 }
 
 /// The queue between the door and the inbox.
-struct Queue {
+#[derive(Debug)]
+pub struct Queue {
     client: aws_sdk_sqs::Client,
     url: String,
     objects: Objects,
+}
+
+impl Queue {
+    /// The queue at `url`; what is too large for a message goes to `objects`.
+    pub fn new(client: aws_sdk_sqs::Client, url: impl Into<String>, objects: Objects) -> Self {
+        Self { client, url: url.into(), objects }
+    }
 }
 
 #[async_trait]

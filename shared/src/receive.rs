@@ -18,10 +18,13 @@ use serde::{Deserialize, Serialize};
 use tracing::{info, warn};
 
 use crate::clock;
-use crate::config::{Connection, Settings, WEBHOOK_HARD_CAP};
+use crate::config::{Connection, Settings, WEBHOOK_HARD_CAP, default_webhook_max_bytes};
 use crate::error::Error;
 use crate::schema::Timestamp;
 use crate::secrets::Secrets;
+
+/// When a sender should repeat a delivery that could not be stored.
+const RETRY_AFTER_SECONDS: &str = "15";
 
 /// One webhook call, as received.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -156,9 +159,10 @@ async fn receive(
 ) -> Response {
     let started = std::time::Instant::now();
     let connection = receiver.settings.connections.get(&name);
+    let connection = connection.filter(|connection| connection.connector.webhook.is_some());
     // An unknown connection reads and refuses like a wrong signature, so that nobody learns which names exist.
     let cap = connection
-        .map_or(WEBHOOK_HARD_CAP, |connection| connection.common.webhook_max_bytes)
+        .map_or_else(default_webhook_max_bytes, |connection| connection.common.webhook_max_bytes)
         .min(WEBHOOK_HARD_CAP);
     let announced = headers
         .get(header::CONTENT_LENGTH)
@@ -179,7 +183,12 @@ async fn receive(
         }
         Err(_) => return StatusCode::BAD_REQUEST.into_response(),
     };
-    let Some(connection) = connection else { return StatusCode::UNAUTHORIZED.into_response() };
+    let Some(connection) = connection else {
+        let posted = method == Method::POST;
+        let refusal =
+            if posted { StatusCode::UNAUTHORIZED } else { StatusCode::METHOD_NOT_ALLOWED };
+        return refusal.into_response();
+    };
     let mut first = BTreeMap::new();
     for (name, value) in &headers {
         if let Ok(value) = value.to_str() {
@@ -221,6 +230,10 @@ async fn receive(
                 error = error.chain(),
                 "delivery refused"
             );
+            if status == StatusCode::SERVICE_UNAVAILABLE {
+                // Zendesk, for one, repeats a delivery after a 503 only if told when, and within a minute.
+                return (status, [(header::RETRY_AFTER, RETRY_AFTER_SECONDS)]).into_response();
+            }
             status.into_response()
         }
     }

@@ -437,15 +437,18 @@ impl TokenRegister for State {
         for_at_most: Duration,
     ) -> Result<bool, Error> {
         let now = clock::now();
+        // By its name a claim that timed out but was applied is known for our own.
+        let claim = uuid::Uuid::new_v4().to_string();
         let claimed = persist("claiming a token refresh", || {
             self.token_update(connection)
                 .update_expression(
-                    "SET claimed_until = :until, version = if_not_exists(version, :version)",
+                    "SET claimed_until = :until, claim = :claim, version = if_not_exists(version, :version)",
                 )
                 .condition_expression(
-                    "(attribute_not_exists(claimed_until) OR claimed_until < :now) \
+                    "(attribute_not_exists(claimed_until) OR claimed_until < :now OR claim = :claim) \
                      AND (attribute_not_exists(version) OR version <= :version)",
                 )
+                .expression_attribute_values(":claim", text(&claim))
                 .expression_attribute_values(":until", time(clock::after(now, for_at_most)))
                 .expression_attribute_values(":now", time(now))
                 .expression_attribute_values(":version", number(version))

@@ -1,16 +1,19 @@
 //! What is in the stores, and whether it is the truth: nothing lost, nothing twice, the newest version everywhere.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use shared::landing::{Quarantined, decompress};
-use shared::schema::{Entity, InteractionKind, Known, Row, Table, Timestamp};
+use shared::schema::{
+    Entity, InteractionKind, Known, PersonRecord, Row, Table, Ticket, TicketStatus, Timestamp,
+};
 use shared::stores::Stores;
 use simulator::zendesk::{Deletion, EventKind, Score, Status, Truth};
 
 use crate::stand::CONNECTION;
 
-type Item = HashMap<String, AttributeValue>;
+/// An item of a table.
+pub type Item = HashMap<String, AttributeValue>;
 
 /// Everything in the stores.
 #[derive(Debug)]
@@ -64,6 +67,34 @@ impl Landed {
     /// The newest row of an object of the stand's connection.
     pub fn row(&self, table: Table, object: &str, id: impl std::fmt::Display) -> Option<&Row> {
         self.newest.get(&(table, key(object, id)))
+    }
+
+    /// The newest row of a ticket; a tombstone counts as none.
+    pub fn ticket(&self, id: u64) -> Option<&Ticket> {
+        match &self.row(Table::Ticket, "ticket", id)?.entity {
+            Entity::Ticket(ticket) if ticket.status != TicketStatus::Deleted => Some(ticket),
+            _ => None,
+        }
+    }
+
+    /// The newest row of a user; a tombstone is an empty one.
+    pub fn person(&self, id: u64) -> Option<&PersonRecord> {
+        match &self.row(Table::PersonRecord, "user", id)?.entity {
+            Entity::PersonRecord(person) => Some(person),
+            _ => None,
+        }
+    }
+
+    /// The item of an entity's newest version in the customers table.
+    pub fn item(&self, object: &str, id: impl std::fmt::Display) -> Option<&Item> {
+        self.items.get(&(format!("REC#{}", key(object, id)), "V".to_owned()))
+    }
+
+    /// How many rows are in S3 a second time: same record, same version.
+    pub fn repeated(&self) -> usize {
+        let version = |row: &Row| (row.provenance.record_key.to_string(), row.version());
+        let distinct: HashSet<_> = self.rows.iter().map(version).collect();
+        self.rows.len() - distinct.len()
     }
 
     /// Fails unless the stores hold exactly the truth: in S3, in `DynamoDB`, and the same in both.

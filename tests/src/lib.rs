@@ -6,6 +6,7 @@ pub mod fake_aws;
 pub mod fault_proxy;
 pub mod lambda_runtime;
 pub mod landed;
+pub mod process;
 pub mod stand;
 
 /// Answers leave at once: the doubles must not add Nagle's 40 ms to what a test times.

@@ -12,10 +12,11 @@ use shared::hub::{Hub, Selection};
 use shared::ledger::{Outcome, Run};
 use shared::receive::Receiver;
 use shared::secrets::Secrets;
+use shared::state::{Standing, State};
 use shared::stores::Stores;
 use shared::sync::Unobserved;
 use shared::vault::FileVault;
-use simulator::Simulator;
+use simulator::{SeenRequest, Simulator};
 use tempfile::TempDir;
 use tributary::embedded::{Embedded, Options};
 
@@ -53,22 +54,28 @@ impl Stand {
         Self::with(simulator::Settings { people: 30, ..settled() }, "").await
     }
 
+    /// A few people, for tests that need no crowd.
+    pub async fn small() -> Self {
+        Self::with(few(), "").await
+    }
+
+    /// A few people, and an OAuth client in place of the API token.
+    pub async fn with_oauth() -> Self {
+        let simulator = Simulator::start(few()).await.expect("the simulator starts");
+        let keys = oauth_keys(simulator.zendesk());
+        Self::around(simulator, &keys).await
+    }
+
     /// A company of your own, with further keys for the connection.
     pub async fn with(company: simulator::Settings, keys: &str) -> Self {
         let simulator = Simulator::start(company).await.expect("the simulator starts");
+        Self::around(simulator, keys).await
+    }
+
+    async fn around(simulator: Simulator, keys: &str) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let desk = simulator.zendesk();
-        for (name, secret) in [
-            ("token", desk.api_token()),
-            ("webhook", desk.webhook_secret()),
-            ("old-webhook", desk.old_webhook_secret()),
-            ("client-secret", &desk.oauth().client_secret),
-            ("refresh-token", &desk.oauth().refresh_token),
-        ] {
-            std::fs::write(folder.path().join(name), secret).expect("a secret is written");
-        }
-        let settings = connection_settings(desk, keys);
-        std::fs::write(folder.path().join("tributary.toml"), &settings).expect("settings");
+        let settings = write_settings(folder.path(), desk, keys);
         let data = folder.path().join("data");
         let embedded = Embedded::open(&data, Options::default()).await.expect("stores open");
         let endpoints = embedded.endpoints();
@@ -139,6 +146,40 @@ impl Stand {
         panic!("the streams did not catch up in twenty runs: {:#?}", self.sync().await);
     }
 
+    /// Ends every fault, runs until caught up, and compares all that landed with the truth.
+    pub async fn recover(&self) -> Landed {
+        self.simulator.zendesk().faults().clear();
+        self.s3.stop_faults();
+        self.dynamodb.stop_faults();
+        self.drain().await;
+        let landed = self.landed().await;
+        landed.assert_is(&self.simulator.zendesk().truth());
+        landed
+    }
+
+    /// Where a stream stands, read around the fault proxies.
+    pub async fn standing(&self, stream: &str) -> Standing {
+        let state = State::new(&self.own_stores());
+        state.standing(CONNECTION, stream).await.expect("the state can be read")
+    }
+
+    /// The saved cursor of a stream.
+    pub async fn cursor(&self, stream: &str) -> Option<String> {
+        self.standing(stream).await.cursor
+    }
+
+    /// How many requests reached the helpdesk whose path and query hold this text.
+    pub fn asked(&self, path: &str) -> usize {
+        self.requests(path).len()
+    }
+
+    /// The requests that reached the helpdesk whose path and query hold this text.
+    pub fn requests(&self, path: &str) -> Vec<SeenRequest> {
+        let mut seen = self.simulator.zendesk().requests();
+        seen.retain(|request| request.path_and_query.contains(path));
+        seen
+    }
+
     /// Lets the last minute settle, which the exports leave out.
     pub fn settle(&self) {
         self.simulator.clock().advance(Duration::from_secs(62));
@@ -156,12 +197,29 @@ impl Stand {
 
     /// Everything in the stores, read around the fault proxies.
     pub async fn landed(&self) -> Landed {
-        let stores = Stores {
+        Landed::read(&self.own_stores()).await
+    }
+
+    /// Bucket and tables around the fault proxies.
+    pub fn own_stores(&self) -> Stores {
+        Stores {
             s3: self.embedded.s3_client(),
             dynamodb: self.embedded.dynamodb_client(),
             names: store_names(),
-        };
-        Landed::read(&stores).await
+        }
+    }
+}
+
+/// The run of a stream.
+pub fn run_of<'r>(runs: &'r [Run], stream: &str) -> &'r Run {
+    let run = runs.iter().find(|run| run.stream == stream);
+    run.unwrap_or_else(|| panic!("{stream} did not run: {runs:#?}"))
+}
+
+/// Fails unless every stream but this one is caught up.
+pub fn assert_others_caught_up(runs: &[Run], but: &str) {
+    for run in runs.iter().filter(|run| run.stream != but) {
+        assert_eq!(run.outcome, Outcome::CaughtUp, "{run:?}");
     }
 }
 
@@ -174,10 +232,31 @@ pub fn store_names() -> StoreSettings {
     }
 }
 
+/// A few people with a settled history.
+pub fn few() -> simulator::Settings {
+    simulator::Settings { people: 12, ..settled() }
+}
+
 /// A company whose history ended ten minutes ago: every record is out of the exports' blind minute.
 pub fn settled() -> simulator::Settings {
     let until = jiff::Timestamp::now() - jiff::SignedDuration::from_mins(10);
     simulator::Settings { until: Some(until), ..simulator::Settings::default() }
+}
+
+/// Writes a simulated Zendesk's secrets and the settings file beside them; returns the settings.
+pub fn write_settings(folder: &Path, desk: &simulator::Zendesk, keys: &str) -> String {
+    for (name, secret) in [
+        ("token", desk.api_token()),
+        ("webhook", desk.webhook_secret()),
+        ("old-webhook", desk.old_webhook_secret()),
+        ("client-secret", &desk.oauth().client_secret),
+        ("refresh-token", &desk.oauth().refresh_token),
+    ] {
+        std::fs::write(folder.join(name), secret).expect("a secret is written");
+    }
+    let settings = connection_settings(desk, keys);
+    std::fs::write(folder.join("tributary.toml"), &settings).expect("settings");
+    settings
 }
 
 /// A settings file for a simulated Zendesk; `keys` may replace the API token by OAuth.
@@ -187,10 +266,15 @@ pub fn connection_settings(desk: &simulator::Zendesk, keys: &str) -> String {
     } else {
         format!("email = {:?}\ntoken = {{ file = \"token\" }}\n", desk.email())
     };
+    let webhooks = if keys.contains("webhook_secrets") {
+        ""
+    } else {
+        "webhook_secrets = [{ file = \"webhook\" }]\n"
+    };
     let pace = if keys.contains("pace") { "" } else { "pace = \"unlimited\"\n" };
     format!(
-        "[connections.{CONNECTION}]\nsource = \"zendesk\"\nbase_url = {:?}\n{sign_in}{pace}\
-         webhook_secrets = [{{ file = \"webhook\" }}]\nregion = \"GB\"\n{keys}\n",
+        "[connections.{CONNECTION}]\nsource = \"zendesk\"\nbase_url = {:?}\n{sign_in}{pace}{webhooks}\
+         region = \"GB\"\n{keys}\n",
         desk.base_url()
     )
 }

@@ -32,6 +32,7 @@ struct Finding {
     note: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
+    /// What the credentials need, when they lack something.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     scopes: &'static [&'static str],
     #[serde(skip)]
@@ -125,9 +126,10 @@ fn stream(check: Check) -> Finding {
     let Check { connection, stream, scopes, result } = check;
     let what = format!("{connection}/{stream}");
     match result {
-        Ok(Checked::Readable) => Finding { scopes, ..Finding::good(what, None) },
+        Ok(Checked::Readable) => Finding::good(what, None),
         Ok(Checked::NotOffered(why)) => Finding::good(what, Some(format!("not offered by this account: {why}"))),
-        Err(error) => Finding { scopes, ..Finding::of(what, Err(error)) },
+        Err(error @ Error::Unauthorized { .. }) => Finding { scopes, ..Finding::of(what, Err(error)) },
+        Err(error) => Finding::of(what, Err(error)),
     }
 }
 
@@ -137,7 +139,7 @@ fn print(findings: &[Finding]) {
             (Some(error), _) => {
                 say(format!("✗ {}: {error}", finding.what));
                 if !finding.scopes.is_empty() {
-                    say(format!("  needs: {}", finding.scopes.join(", ")));
+                    say(format!("  it needs: {}", finding.scopes.join(", ")));
                 }
             }
             (None, Some(note)) => say(format!("✓ {} ({note})", finding.what)),

@@ -71,8 +71,8 @@ mod tests {
         let settings = Settings::parse(SETTINGS, "", &sources(), Foreign::Refuse).expect("valid");
         assert_eq!(settings.connections.keys().collect::<Vec<_>>(), ["helpdesk"]);
         // Commented settings begin with `#` and no space; words have one.
-        let all: String = SETTINGS.lines().map(|line| format!("{}\n", uncommented(line))).collect();
-        let settings = Settings::parse(&all, "", &sources(), Foreign::Refuse).expect("valid, too");
+        let all: Vec<&str> = SETTINGS.lines().map(uncommented).collect();
+        let settings = Settings::parse(&all.join("\n"), "", &sources(), Foreign::Refuse).expect("valid, too");
         assert!(settings.store.is_some());
         assert!(settings.connections["helpdesk"].common.start.is_some());
     }

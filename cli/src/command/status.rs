@@ -162,7 +162,7 @@ fn print(report: &Report<'_>) {
             }
         }
         if connection.quarantined_deliveries > 0 {
-            say(format!("{} records of webhooks are in quarantine", grouped(connection.quarantined_deliveries)));
+            say(format!("in quarantine from webhooks: {}", grouped(connection.quarantined_deliveries)));
         }
     }
     if let Some(endpoints) = report.store.served_by {

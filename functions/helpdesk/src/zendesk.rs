@@ -81,7 +81,7 @@ const EXPORT_REFERENCE: &str =
 const RATE_LIMITS: &str = "developer.zendesk.com/api-reference/introduction/rate-limits";
 
 /// What one minute's records are excluded from, in every incremental export.
-const EXPORT_LAG: Fact<Duration> = fact(Duration::from_secs(60), EXPORT_GUIDE);
+const EXPORT_LAG: Fact<Duration> = fact(Duration::from_mins(1), EXPORT_GUIDE);
 /// Ten a minute for all incremental exports together; thirty with the High Volume add-on.
 const EXPORT_QUOTA: Fact<Quota> =
     fact(Quota { name: "incremental-exports", pace: Pace::per_minute(10) }, RATE_LIMITS);

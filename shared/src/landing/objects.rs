@@ -50,6 +50,11 @@ impl Objects {
         Self { client: stores.s3.clone(), bucket: stores.names.bucket.clone() }
     }
 
+    /// A bucket by name.
+    pub fn in_bucket(client: aws_sdk_s3::Client, bucket: impl Into<String>) -> Self {
+        Self { client, bucket: bucket.into() }
+    }
+
     /// Creates an object if its key is free (`If-None-Match: *`).
     pub async fn create(
         &self,

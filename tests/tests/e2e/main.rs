@@ -1,3 +1,4 @@
 //! End to end: a simulated company, the real drivers, embedded stores, faults, and the truth at the end.
 
 mod truth;
+mod scratch;

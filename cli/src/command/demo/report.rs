@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use serde::Serialize;
-use shared::ledger::{Ledger, Run};
+use shared::ledger::Run;
 
 use super::company::Company;
 use crate::command::quarantine::Group;
@@ -20,7 +20,6 @@ pub(super) struct Report {
     pub(super) pushed: Option<Pushed>,
     #[serde(rename = "second_pull")]
     pub(super) second: Vec<Run>,
-    pub(super) replayed: Option<Ledger>,
     pub(super) quarantine: Vec<Group>,
     pub(super) folder: PathBuf,
     pub(super) seconds: f64,
@@ -53,16 +52,9 @@ impl Report {
     pub(super) fn print(&self, company: &Company) {
         let first = if self.again { "Read again: the helpdesk has nothing new" } else { "First pull: all that the helpdesk holds" };
         pull(first, &self.first);
-        if let Some(ledger) = &self.replayed {
-            let Ledger { pages, fetched, landed, unchanged, .. } = *ledger;
-            let [pages, fetched, landed, unchanged] = [pages, fetched, landed, unchanged].map(grouped);
-            say(format!(
-                "Mapped again from {pages} raw objects: {fetched} records, {landed} changed, {unchanged} unchanged\n"
-            ));
-        }
         if let Some(pushed) = &self.pushed {
             pushed.print();
-            pull("Second pull: what the webhooks missed, and only that", &self.second);
+            pull("Second pull: what the webhooks missed, and the settled state of the rest", &self.second);
         }
         self.print_quarantine();
         let folder = self.folder.display();
@@ -95,9 +87,12 @@ impl Report {
 impl Pushed {
     fn print(&self) {
         let Self { sent, acknowledged, lost, sent_twice, duplicates_recognised, refused, calls } = self;
+        // A copy that arrives while the first one lands is landed, too: as the same rows.
+        let together = (*sent_twice as u64).saturating_sub(*duplicates_recognised);
+        let overlapping = if together > 0 { format!(" and {together} landed beside its first copy, as the same rows") } else { String::new() };
         say(format!(
             "Webhooks: {sent} deliveries sent in {calls} calls, {acknowledged} acknowledged, {refused} refused; \
-             {lost} lost on the way; {sent_twice} sent twice, {duplicates_recognised} recognised as duplicates\n"
+             {lost} lost on the way; {sent_twice} sent twice, of which {duplicates_recognised} recognised by their id{overlapping}\n"
         ));
     }
 }

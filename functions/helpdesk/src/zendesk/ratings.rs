@@ -52,7 +52,7 @@ static FACTS: StreamFacts = StreamFacts {
     ),
     page_ceiling: None,
     quota: None,
-    expired_cursor: &[],
+    expired_cursor: &[400],
     scopes: &["admin", "read"],
     optional: Some(
         "satisfaction ratings are switched off, or the plan lacks them; surveys of the new kind are not read",
@@ -101,6 +101,10 @@ impl Stream for SatisfactionRatings {
         Window { since, reading: None }
     }
 
+    fn restart(&self, window: &Window, _: &Horizon) -> Window {
+        Window { since: window.since, reading: None }
+    }
+
     fn request(&self, window: &Window, _: &Horizon) -> Request {
         let after = window.reading.as_ref().map(|reading| reading.after.as_str());
         listing::request(PATH, after).query("start_time", window.since)
@@ -115,14 +119,11 @@ impl Stream for SatisfactionRatings {
         let (records, after) = listing::read(response)?;
         let before = window.reading.as_ref().map_or(window.since, |reading| reading.newest);
         let newest = records.iter().filter_map(|record| changed(record)).fold(before, i64::max);
-        let next = match after {
-            Some(after) => {
-                Next::More(Window { since: window.since, reading: Some(Reading { after, newest }) })
-            }
-            None => {
-                let since = newest.min(unix(horizon.until)).max(window.since);
-                Next::Done(Window { since, reading: None })
-            }
+        let next = if let Some(after) = after {
+            Next::More(Window { since: window.since, reading: Some(Reading { after, newest }) })
+        } else {
+            let since = newest.min(unix(horizon.until)).max(window.since);
+            Next::Done(Window { since, reading: None })
         };
         Ok(Page { records, next })
     }

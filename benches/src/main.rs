@@ -1,0 +1,76 @@
+//! `cargo run --release -p bench -- pull|door|cold-start`: what Tributary costs, in CPU seconds and memory.
+//!
+//! The figures in `docs/benchmarks.md` come from here. Wall time depends on the machine; tickets per CPU second less so.
+#![allow(clippy::print_stdout, reason = "a benchmark prints its figures")]
+#![expect(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a benchmark stops at the first thing that is wrong"
+)]
+
+mod cold_start;
+mod door;
+mod pull;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+/// Benchmarks of Tributary on one machine.
+#[derive(Parser)]
+struct Arguments {
+    #[command(subcommand)]
+    bench: Bench,
+}
+
+#[derive(Subcommand)]
+enum Bench {
+    /// Tickets of about 2 KB in pages of 1,000 from a static server on loopback into the embedded stores.
+    Pull {
+        /// Tickets to read.
+        #[arg(long, default_value_t = 200_000)]
+        tickets: usize,
+        /// Also write them to DynamoDB.
+        #[arg(long)]
+        customers: bool,
+    },
+    /// Signed deliveries into the door, which stores them in a queue on loopback.
+    Door {
+        /// Deliveries to send.
+        #[arg(long, default_value_t = 40_000)]
+        deliveries: usize,
+        /// Deliveries under way at the same time.
+        #[arg(long, default_value_t = 64)]
+        concurrency: usize,
+    },
+    /// From the start of each function's process to its first question for work.
+    ColdStart {
+        /// Starts of each function.
+        #[arg(long, default_value_t = 20)]
+        starts: usize,
+    },
+    /// The door itself, as a process of its own.
+    #[command(hide = true)]
+    DoorServer { settings: PathBuf, queue: String, sqs: String },
+}
+
+#[tokio::main]
+async fn main() {
+    match Arguments::parse().bench {
+        Bench::Pull { tickets, customers } => pull::run(tickets, customers).await,
+        Bench::Door { deliveries, concurrency } => door::run(deliveries, concurrency).await,
+        Bench::ColdStart { starts } => cold_start::run(starts).await,
+        Bench::DoorServer { settings, queue, sqs } => door::serve(&settings, &queue, &sqs).await,
+    }
+}
+
+/// A binary of the workspace beside this one.
+fn beside(name: &str) -> PathBuf {
+    let path = std::env::current_exe().expect("this binary has a path").with_file_name(name);
+    assert!(
+        path.exists(),
+        "{} is not built; run `cargo build --release --workspace --bins` first",
+        path.display()
+    );
+    path
+}

@@ -1,0 +1,11 @@
+//! The command line as its users meet it: the real binary, a simulated helpdesk, folders of its own.
+
+#![expect(clippy::unwrap_used, reason = "in a test, a panic is the report")]
+
+mod demo;
+mod help;
+mod home;
+mod mistakes;
+mod newcomer;
+mod serve;
+mod skeleton;

@@ -1,0 +1,3 @@
+//! The real binaries as processes: killed, crashed at named points, invoked as Lambda does, and two at once on one folder.
+
+mod killed;
