@@ -29,10 +29,22 @@ Exit codes: 0 ok or paused, 1 partly or wholly failed, 2 wrong use or settings, 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Global {
     /// The settings file.
-    #[arg(long, global = true, value_name = "FILE", env = "TRIBUTARY_CONFIG", default_value = "./tributary.toml")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "TRIBUTARY_CONFIG",
+        default_value = "./tributary.toml"
+    )]
     pub(crate) config: PathBuf,
     /// The folder of the embedded stores; not used when the settings have a [store].
-    #[arg(long, global = true, value_name = "DIR", env = "TRIBUTARY_DATA", default_value = "./tributary-data")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        env = "TRIBUTARY_DATA",
+        default_value = "./tributary-data"
+    )]
     pub(crate) data: PathBuf,
     /// Print one JSON document on stdout instead of tables.
     #[arg(long, global = true)]
@@ -63,22 +75,30 @@ pub(crate) enum Command {
     #[command(after_help = "Example:\n  tributary preview helpdesk/tickets --limit 3")]
     Preview(Preview),
     /// Reads what is new in all connections, one, or one stream of it.
-    #[command(after_help = "Examples:\n  tributary sync\n  tributary sync helpdesk/tickets --budget 10m --json")]
+    #[command(
+        after_help = "Examples:\n  tributary sync\n  tributary sync helpdesk/tickets --budget 10m --json"
+    )]
     Sync(Sync),
     /// Receives webhooks, and reads every few minutes what they missed.
     #[command(after_help = "Example:\n  tributary serve --listen 127.0.0.1:8080 --every 15m")]
     Serve(Serve),
     /// Shows how fresh each stream is, where its cursor stands and how its last run went.
-    #[command(after_help = "Example:\n  tributary status --json | jq '.connections[].streams[].freshness_seconds'")]
+    #[command(
+        after_help = "Example:\n  tributary status --json | jq '.connections[].streams[].freshness_seconds'"
+    )]
     Status(Selected),
     /// Shows and retries the records that did not map.
     #[command(subcommand)]
     Quarantine(Quarantine),
     /// Maps what was read before once more, and lands what that changes; asks no source.
-    #[command(after_help = "Example, after an update that maps a field better:\n  tributary replay helpdesk/users")]
+    #[command(
+        after_help = "Example, after an update that maps a field better:\n  tributary replay helpdesk/users"
+    )]
     Replay(Selected),
     /// Prints the customer schema: a list of tables, one table, or JSON Schema.
-    #[command(after_help = "Examples:\n  tributary schema\n  tributary schema ticket --json > ticket.schema.json")]
+    #[command(
+        after_help = "Examples:\n  tributary schema\n  tributary schema ticket --json > ticket.schema.json"
+    )]
     Schema(Schema),
     /// Writes the skeleton of a new connector; run it inside a checkout of Tributary.
     #[command(after_help = "Example:\n  tributary new helpdesk/freshdesk")]
@@ -159,7 +179,9 @@ pub(crate) struct Serve {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Quarantine {
     /// Counts what waits by field and reason, then names examples; shows no content unless asked.
-    #[command(after_help = "Example:\n  tributary quarantine list helpdesk/tickets --show --limit 1")]
+    #[command(
+        after_help = "Example:\n  tributary quarantine list helpdesk/tickets --show --limit 1"
+    )]
     List(QuarantineList),
     /// Maps what waits again, and lands what maps now.
     #[command(after_help = "Example, after an update of Tributary:\n  tributary quarantine retry")]

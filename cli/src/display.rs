@@ -23,13 +23,15 @@ pub(crate) fn say(text: impl AsRef<str>) {
 
 /// Writes one JSON document.
 pub(crate) fn say_json(document: &impl Serialize) -> Result<(), Failure> {
-    let text = serde_json::to_string_pretty(document).map_err(|error| Error::Invariant(json_reason(&error)))?;
+    let text = serde_json::to_string_pretty(document)
+        .map_err(|error| Error::Invariant(json_reason(&error)))?;
     say(text);
     Ok(())
 }
 
 /// A line below the header, and nothing else.
-const PLAIN: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
+const PLAIN: TableStyle =
+    TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
 
 /// An empty table with this header; columns of numbers are aligned by [`count`].
 pub(crate) fn table<const N: usize>(header: [&str; N]) -> Table {
@@ -76,7 +78,10 @@ pub(crate) fn since(at: Timestamp) -> Duration {
 
 /// The time until `at`, if it is still to come.
 pub(crate) fn until(at: Timestamp) -> Option<Duration> {
-    u64::try_from(at.as_micros() - clock::now().as_micros()).ok().filter(|left| *left > 0).map(Duration::from_micros)
+    u64::try_from(at.as_micros() - clock::now().as_micros())
+        .ok()
+        .filter(|left| *left > 0)
+        .map(Duration::from_micros)
 }
 
 /// An instant to the second.
@@ -105,7 +110,16 @@ pub(crate) fn outcome(outcome: Outcome) -> &'static str {
 /// The ledger of runs as a table, one row per stream.
 pub(crate) fn ledger(runs: &[Run]) -> Table {
     let mut table = table([
-        "stream", "outcome", "pages", "fetched", "landed", "unchanged", "quarantined", "filtered", "missed by webhook", "time",
+        "stream",
+        "outcome",
+        "pages",
+        "fetched",
+        "landed",
+        "unchanged",
+        "quarantined",
+        "filtered",
+        "missed by webhook",
+        "time",
     ]);
     for run in runs {
         let of = &run.ledger;
@@ -119,7 +133,8 @@ pub(crate) fn ledger(runs: &[Run]) -> Table {
             count(of.quarantined),
             count(of.filtered),
             count(of.missed_by_webhook),
-            Cell::new(human(Duration::from_secs_f64(run.seconds.max(0.0)))).set_alignment(CellAlignment::Right),
+            Cell::new(human(Duration::from_secs_f64(run.seconds.max(0.0))))
+                .set_alignment(CellAlignment::Right),
         ]);
     }
     table

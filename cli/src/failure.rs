@@ -35,7 +35,11 @@ impl From<Exit> for ExitCode {
 impl Exit {
     /// Pauses are success: the next run goes on.
     pub(crate) fn of(runs: &[Run]) -> Self {
-        if runs.iter().any(|run| run.outcome == Outcome::Failed) { Self::Failed } else { Self::Success }
+        if runs.iter().any(|run| run.outcome == Outcome::Failed) {
+            Self::Failed
+        } else {
+            Self::Success
+        }
     }
 }
 
@@ -79,10 +83,18 @@ impl From<Error> for Failure {
         };
         let (own, exit) = match &error {
             Error::Config(_) => ("correct it, then run `tributary check`", Exit::Misuse),
-            Error::Unauthorized { .. } => ("renew the credentials, then run `tributary check`", Exit::Failed),
-            Error::RateLimited { .. } | Error::Unavailable(_) => ("wait a little and try again", Exit::Failed),
-            Error::Landing { .. } => ("see that the store answers and has room, then try again", Exit::Failed),
-            _ => ("run it again with -vv, and report what it says if it does not help", Exit::Failed),
+            Error::Unauthorized { .. } => {
+                ("renew the credentials, then run `tributary check`", Exit::Failed)
+            }
+            Error::RateLimited { .. } | Error::Unavailable(_) => {
+                ("wait a little and try again", Exit::Failed)
+            }
+            Error::Landing { .. } => {
+                ("see that the store answers and has room, then try again", Exit::Failed)
+            }
+            _ => {
+                ("run it again with -vv, and report what it says if it does not help", Exit::Failed)
+            }
         };
         Self { what, hint: said.unwrap_or_else(|| own.to_owned()), exit }
     }
@@ -113,8 +125,13 @@ mod tests {
 
     #[test]
     fn what_the_library_advises_becomes_the_hint() {
-        let failure = Failure::from(Error::Config("unknown key \"emial\"; did you mean \"email\"?".to_owned()));
-        assert_eq!(failure.to_string(), "error: settings: unknown key \"emial\"\nhint: did you mean \"email\"?");
+        let failure = Failure::from(Error::Config(
+            "unknown key \"emial\"; did you mean \"email\"?".to_owned(),
+        ));
+        assert_eq!(
+            failure.to_string(),
+            "error: settings: unknown key \"emial\"\nhint: did you mean \"email\"?"
+        );
         assert_eq!(failure.exit(), Exit::Misuse);
         let failure = Failure::from(Error::Unavailable("timed out".to_owned()));
         assert!(failure.to_string().ends_with("hint: wait a little and try again"));

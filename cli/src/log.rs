@@ -28,7 +28,12 @@ pub(crate) fn start(global: &Global) {
         _ => EnvFilter::new(level),
     };
     let ansi = io::stderr().is_terminal();
-    let started = tracing_subscriber::fmt().with_env_filter(filter).with_writer(Stderr).with_ansi(ansi).with_target(false).try_init();
+    let started = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(Stderr)
+        .with_ansi(ansi)
+        .with_target(false)
+        .try_init();
     if let Err(error) = started {
         tell(&format!("warning: logs cannot be written: {error}"));
     }

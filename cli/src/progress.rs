@@ -63,8 +63,10 @@ impl Watch {
     fn bar(&self, name: &str, show: impl FnOnce(&ProgressBar, Duration)) {
         if self.look == Look::Bars {
             let mut streams = self.lock();
-            let (bar, started) =
-                streams.bars.entry(name.to_owned()).or_insert_with(|| (spinner(name), Instant::now()));
+            let (bar, started) = streams
+                .bars
+                .entry(name.to_owned())
+                .or_insert_with(|| (spinner(name), Instant::now()));
             show(bar, started.elapsed());
         }
     }
@@ -116,11 +118,25 @@ fn so_far(ledger: &Ledger, watermark: Option<Timestamp>, elapsed: Duration) -> S
     let millis = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX).max(1);
     let rate = ledger.fetched.saturating_mul(1000) / millis;
     let up_to = watermark.map(|at| format!(", up to {}", instant(at))).unwrap_or_default();
-    format!("{} fetched, {} landed, {}/s{up_to}", grouped(ledger.fetched), grouped(ledger.landed), grouped(rate))
+    format!(
+        "{} fetched, {} landed, {}/s{up_to}",
+        grouped(ledger.fetched),
+        grouped(ledger.landed),
+        grouped(rate)
+    )
 }
 
 fn ended(run: &Run) -> String {
     let Ledger { fetched, landed, quarantined, .. } = run.ledger;
-    let bad = if quarantined > 0 { format!(", {} quarantined", grouped(quarantined)) } else { String::new() };
-    format!("{}: {} fetched, {} landed{bad}", outcome(run.outcome), grouped(fetched), grouped(landed))
+    let bad = if quarantined > 0 {
+        format!(", {} quarantined", grouped(quarantined))
+    } else {
+        String::new()
+    };
+    format!(
+        "{}: {} fetched, {} landed{bad}",
+        outcome(run.outcome),
+        grouped(fetched),
+        grouped(landed)
+    )
 }

@@ -45,7 +45,8 @@ impl Session {
         let config = aws_config().await;
         let secret_store = aws_sdk_secretsmanager::Client::new(&config);
         let secrets = Secrets::new(&settings.folder, Some(secret_store.clone()));
-        let tokens: Arc<dyn TokenVault> = Arc::new(SecretsManagerVault::new(secret_store, "tributary/tokens"));
+        let tokens: Arc<dyn TokenVault> =
+            Arc::new(SecretsManagerVault::new(secret_store, "tributary/tokens"));
         let stores = Stores::new(&config, names.clone());
         let hub = Hub::new(settings, &stores, secrets, &tokens, patience)?;
         Ok(Self { hub: Arc::new(hub), embedded: None, names })
@@ -70,7 +71,10 @@ impl Session {
         let tokens: Arc<dyn TokenVault> = Arc::new(FileVault::new(data.join("secrets")));
         let hub = Arc::new(Hub::new(settings, &stores, secrets, &tokens, patience)?);
         if embedded.endpoints().attached {
-            tracing::info!(pid = embedded.endpoints().pid, "using the stores of another tributary, until it ends");
+            tracing::info!(
+                pid = embedded.endpoints().pid,
+                "using the stores of another tributary, until it ends"
+            );
         } else {
             break_leases(&hub).await?;
         }
@@ -108,8 +112,14 @@ impl Session {
     pub(crate) async fn require_secrets(&self, selection: &Selection) -> Result<(), Failure> {
         let mut first = None;
         for connection in self.connections(selection)? {
-            let read = join_all(credentials(connection).into_iter().map(|secret| self.hub.secrets().read(secret))).await;
-            match read.into_iter().find_map(|read| read.err().filter(|error| matches!(error, Error::Config(_)))) {
+            let read = join_all(
+                credentials(connection).into_iter().map(|secret| self.hub.secrets().read(secret)),
+            )
+            .await;
+            match read
+                .into_iter()
+                .find_map(|read| read.err().filter(|error| matches!(error, Error::Config(_))))
+            {
                 Some(error) => first = first.or(Some(error)),
                 None => return Ok(()),
             }
@@ -121,7 +131,12 @@ impl Session {
     pub(crate) async fn give_up(&self, running: &[(String, String)]) {
         for (connection, stream) in running {
             if let Err(error) = self.hub.state().break_lease(connection, stream).await {
-                tracing::warn!(connection, stream, error = error.chain(), "the lease of this stream runs until it expires");
+                tracing::warn!(
+                    connection,
+                    stream,
+                    error = error.chain(),
+                    "the lease of this stream runs until it expires"
+                );
             }
         }
     }
@@ -143,7 +158,9 @@ pub(crate) fn load(global: &Global) -> Result<Settings, Failure> {
 /// The secrets that a connection signs in with.
 pub(crate) fn credentials(connection: &Connection) -> Vec<&SecretRef> {
     match &connection.connector.api.auth {
-        Auth::Basic { password: secret, .. } | Auth::Bearer(secret) | Auth::Header { secret, .. } => vec![secret],
+        Auth::Basic { password: secret, .. }
+        | Auth::Bearer(secret)
+        | Auth::Header { secret, .. } => vec![secret],
         Auth::OAuth(oauth) => vec![&oauth.client_secret, &oauth.refresh_token],
         Auth::None => Vec::new(),
     }
@@ -152,8 +169,14 @@ pub(crate) fn credentials(connection: &Connection) -> Vec<&SecretRef> {
 /// Whoever owns the embedded stores is alone with them: runs that seem to go on are those of dead processes.
 async fn break_leases(hub: &Hub) -> Result<(), Error> {
     let streams = hub.settings().connections.values().flat_map(|connection| {
-        connection.connector.streams.iter().map(|stream| (connection.name.as_str(), stream.facts().name))
+        connection
+            .connector
+            .streams
+            .iter()
+            .map(|stream| (connection.name.as_str(), stream.facts().name))
     });
-    let broken = join_all(streams.map(|(connection, stream)| hub.state().break_lease(connection, stream))).await;
+    let broken =
+        join_all(streams.map(|(connection, stream)| hub.state().break_lease(connection, stream)))
+            .await;
     broken.into_iter().collect()
 }

@@ -16,7 +16,10 @@ pub(crate) fn source(name: &str) -> Result<&'static dyn AnySource, Failure> {
     let all = sources();
     all.iter().find(|source| source.facts().name == name).copied().ok_or_else(|| {
         let known: Vec<&str> = all.iter().map(|source| source.facts().name).collect();
-        Failure::misuse(format!("there is no source {name:?}"), format!("one of {}", known.join(", ")))
+        Failure::misuse(
+            format!("there is no source {name:?}"),
+            format!("one of {}", known.join(", ")),
+        )
     })
 }
 

@@ -62,6 +62,8 @@ pub struct StreamFacts {
     pub scopes: &'static [&'static str],
     /// Why the source may answer 403 or 404 without that being a fault, e.g. a feature that is off.
     pub optional: Option<&'static str>,
+    /// Why a first read of everything cannot come back empty, where it cannot: then no rows are no success.
+    pub never_empty: Option<&'static str>,
     /// Whether the source's webhooks report changes of these records.
     pub pushed: bool,
 }

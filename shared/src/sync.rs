@@ -344,6 +344,7 @@ impl Walk<'_> {
             ..Batch::of(connection, self.facts.name, &raw_key, response.received_at)
         };
         let landed = Ledger { pages: 1, ..landing.land(batch, attempts).await? };
+        self.refuse_nothing(&page.next, reading.ledger.fetched + landed.fetched)?;
         let next = page.next.cursor();
         let watermark = self.stream.watermark(next).map(|at| at.min(self.horizon.until));
         self.puller.state.save(held, next, watermark, self.puller.lease_until()).await?;
@@ -379,6 +380,18 @@ impl Walk<'_> {
                 Ok(None)
             }
             other => other.map(Some),
+        }
+    }
+
+    /// A first read of everything that finds nothing, where there must be something, is no success.
+    fn refuse_nothing(&self, next: &Next<Box<RawValue>>, fetched: u64) -> Result<(), Error> {
+        let everything = !self.catching_up && self.puller.connection.common.start.is_none();
+        match self.facts.never_empty {
+            Some(why) if everything && fetched == 0 && matches!(next, Next::Done(_)) => {
+                let what = format!("the source shows no {} at all, though {why}", self.facts.name);
+                Err(Error::Unauthorized { what, status: 0 })
+            }
+            _ => Ok(()),
         }
     }
 

@@ -90,6 +90,17 @@ impl Landed {
         self.items.get(&(format!("REC#{}", key(object, id)), "V".to_owned()))
     }
 
+    /// How many rows of a source object are in S3, all versions.
+    pub fn row_count(&self, object: &str) -> usize {
+        self.rows.iter().filter(|row| row.provenance.source_object == object).count()
+    }
+
+    /// The saved cursor of every stream.
+    pub fn cursors(&self) -> BTreeMap<String, String> {
+        let cursors = self.state.iter().filter(|(_, item)| item.contains_key("cursor"));
+        cursors.map(|((pk, _), item)| (pk.clone(), text(item, "cursor"))).collect()
+    }
+
     /// How many rows are in S3 a second time: same record, same version.
     pub fn repeated(&self) -> usize {
         let version = |row: &Row| (row.provenance.record_key.to_string(), row.version());

@@ -2,7 +2,7 @@
 
 mod built;
 
-use std::path::PathBuf;
+use std::collections::BTreeSet;
 use std::process::{ExitStatus, Output, Stdio};
 use std::time::Duration;
 
@@ -138,29 +138,35 @@ impl Laptop {
         Serving { child, announced: serde_json::from_str(&line).expect("serve prints JSON") }
     }
 
-    /// Everything in the stores; no process may be using them.
-    pub async fn landed(&self) -> Landed {
+    /// Opens the stores for a look; no process may be using them.
+    pub async fn look<T>(&self, look: impl AsyncFnOnce(Stores) -> T) -> T {
         let embedded = Embedded::open(&data_folder(self.folder.path()), Options::default()).await;
         let embedded = embedded.expect("the stores open");
         assert!(!embedded.endpoints().attached, "a process still holds the stores");
-        let landed = Landed::read(&Stores {
-            s3: embedded.s3_client(),
-            dynamodb: embedded.dynamodb_client(),
-            names: store_names(),
-        })
-        .await;
+        let (s3, dynamodb) = (embedded.s3_client(), embedded.dynamodb_client());
+        let seen = look(Stores { s3, dynamodb, names: store_names() }).await;
         embedded.shutdown().await;
-        landed
+        seen
     }
 
-    /// The objects' files that lie in the bucket's folder, whatever the store makes of them.
-    pub fn files(&self) -> Vec<PathBuf> {
-        let mut folders = vec![data_folder(self.folder.path()).join("s3")];
-        let mut files = Vec::new();
+    /// Everything in the stores; no process may be using them.
+    pub async fn landed(&self) -> Landed {
+        self.look(async |stores| Landed::read(&stores).await).await
+    }
+
+    /// The keys for which there is a file, whatever the store makes of them; none before the first start.
+    pub fn files(&self) -> BTreeSet<String> {
+        let bucket = data_folder(self.folder.path()).join("s3").join(store_names().bucket);
+        let (mut folders, mut files) = (vec![bucket.clone()], BTreeSet::new());
         while let Some(folder) = folders.pop() {
-            for entry in std::fs::read_dir(&folder).expect("a folder") {
-                let path = entry.expect("an entry").path();
-                if path.is_dir() { folders.push(path) } else { files.push(path) }
+            let Ok(entries) = std::fs::read_dir(&folder) else { continue };
+            for path in entries.map(|entry| entry.expect("an entry").path()) {
+                if path.is_dir() {
+                    folders.push(path);
+                } else {
+                    let key = path.strip_prefix(&bucket).expect("it is in the bucket");
+                    files.insert(key.to_string_lossy().into_owned());
+                }
             }
         }
         files

@@ -151,6 +151,11 @@ impl Stand {
         self.simulator.zendesk().faults().clear();
         self.s3.stop_faults();
         self.dynamodb.stop_faults();
+        self.recover_with_faults().await
+    }
+
+    /// Runs until caught up, whatever faults there still are, and compares all that landed with the truth.
+    pub async fn recover_with_faults(&self) -> Landed {
         self.drain().await;
         let landed = self.landed().await;
         landed.assert_is(&self.simulator.zendesk().truth());
@@ -214,6 +219,17 @@ impl Stand {
 pub fn run_of<'r>(runs: &'r [Run], stream: &str) -> &'r Run {
     let run = runs.iter().find(|run| run.stream == stream);
     run.unwrap_or_else(|| panic!("{stream} did not run: {runs:#?}"))
+}
+
+/// Waits until something came about, or fails after ten seconds.
+pub async fn eventually(what: &str, has_come: impl Fn() -> bool) {
+    for _ in 0..1000 {
+        if has_come() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("waited in vain: {what}");
 }
 
 /// Fails unless every stream but this one is caught up.

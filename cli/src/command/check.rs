@@ -52,7 +52,8 @@ impl Finding {
 }
 
 pub(crate) async fn run(global: &Global, selection: &Selection) -> Result<Exit, Failure> {
-    let session = Session::open_with(load(global)?, &global.data, Options::default(), PATIENCE).await?;
+    let session =
+        Session::open_with(load(global)?, &global.data, Options::default(), PATIENCE).await?;
     let findings = check(global, &session, selection).await;
     session.close().await;
     let findings = findings?;
@@ -69,7 +70,11 @@ pub(crate) async fn run(global: &Global, selection: &Selection) -> Result<Exit, 
     })
 }
 
-async fn check(global: &Global, session: &Session, selection: &Selection) -> Result<Vec<Finding>, Failure> {
+async fn check(
+    global: &Global,
+    session: &Session,
+    selection: &Selection,
+) -> Result<Vec<Finding>, Failure> {
     let mut findings = vec![Finding::good(format!("settings {}", global.config.display()), None)];
     // A wrong name on the command line is misuse, and no finding.
     let connections = session.connections(selection)?;
@@ -77,13 +82,19 @@ async fn check(global: &Global, session: &Session, selection: &Selection) -> Res
     for connection in connections {
         let usable = secrets(session, connection, &mut findings).await;
         if session.hub.state().needs_reauthorisation(&connection.name).await? {
-            let refused = Error::Unauthorized { what: "the source no longer accepts the saved tokens".to_owned(), status: 0 };
+            let refused = Error::Unauthorized {
+                what: "the source no longer accepts the saved tokens".to_owned(),
+                status: 0,
+            };
             findings.push(Finding::of(format!("{}: tokens", connection.name), Err(refused)));
         }
         if !usable {
             continue;
         }
-        let streams = Selection { connection: Some(connection.name.clone()), stream: selection.stream.clone() };
+        let streams = Selection {
+            connection: Some(connection.name.clone()),
+            stream: selection.stream.clone(),
+        };
         findings.extend(session.hub.check(&streams).await?.into_iter().map(stream));
     }
     Ok(findings)
@@ -110,10 +121,14 @@ async fn secrets(session: &Session, connection: &Connection, findings: &mut Vec<
     for reference in credentials(connection) {
         let result = read(reference).await;
         usable &= result.is_ok();
-        findings.push(Finding::of(format!("{}: credentials in {reference}", connection.name), result));
+        findings
+            .push(Finding::of(format!("{}: credentials in {reference}", connection.name), result));
     }
     for reference in &connection.common.webhook_secrets {
-        findings.push(Finding::of(format!("{}: webhook secret in {reference}", connection.name), read(reference).await));
+        findings.push(Finding::of(
+            format!("{}: webhook secret in {reference}", connection.name),
+            read(reference).await,
+        ));
     }
     if connection.connector.webhook.is_some() && connection.common.webhook_secrets.is_empty() {
         let note = "no webhook_secrets: webhooks are refused, syncs bring everything".to_owned();
@@ -127,8 +142,12 @@ fn stream(check: Check) -> Finding {
     let what = format!("{connection}/{stream}");
     match result {
         Ok(Checked::Readable) => Finding::good(what, None),
-        Ok(Checked::NotOffered(why)) => Finding::good(what, Some(format!("not offered by this account: {why}"))),
-        Err(error @ Error::Unauthorized { .. }) => Finding { scopes, ..Finding::of(what, Err(error)) },
+        Ok(Checked::NotOffered(why)) => {
+            Finding::good(what, Some(format!("not offered by this account: {why}")))
+        }
+        Err(error @ Error::Unauthorized { .. }) => {
+            Finding { scopes, ..Finding::of(what, Err(error)) }
+        }
         Err(error) => Finding::of(what, Err(error)),
     }
 }
@@ -150,6 +169,9 @@ fn print(findings: &[Finding]) {
     if bad == 0 {
         tell("all is well; `tributary sync` reads everything");
     } else {
-        tell(&format!("hint: put right what is marked with ✗ ({bad} of {}), then check again", findings.len()));
+        tell(&format!(
+            "hint: put right what is marked with ✗ ({bad} of {}), then check again",
+            findings.len()
+        ));
     }
 }

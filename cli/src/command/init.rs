@@ -47,7 +47,11 @@ pub(crate) fn run(global: &Global, init: &Init) -> Result<Exit, Failure> {
 
 /// Writes a file unless there is one; whether it did.
 fn write_new(path: &Path, text: &str) -> Result<bool, Failure> {
-    let written = OpenOptions::new().write(true).create_new(true).open(path).and_then(|mut file| file.write_all(text.as_bytes()));
+    let written = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(path)
+        .and_then(|mut file| file.write_all(text.as_bytes()));
     match written {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
@@ -56,7 +60,10 @@ fn write_new(path: &Path, text: &str) -> Result<bool, Failure> {
 }
 
 fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
-    Failure::misuse(format!("{} cannot be written: {error}", path.display()), "choose a folder that this user may write to")
+    Failure::misuse(
+        format!("{} cannot be written: {error}", path.display()),
+        "choose a folder that this user may write to",
+    )
 }
 
 #[cfg(test)]
@@ -72,7 +79,8 @@ mod tests {
         assert_eq!(settings.connections.keys().collect::<Vec<_>>(), ["helpdesk"]);
         // Commented settings begin with `#` and no space; words have one.
         let all: Vec<&str> = SETTINGS.lines().map(uncommented).collect();
-        let settings = Settings::parse(&all.join("\n"), "", &sources(), Foreign::Refuse).expect("valid, too");
+        let settings =
+            Settings::parse(&all.join("\n"), "", &sources(), Foreign::Refuse).expect("valid, too");
         assert!(settings.store.is_some());
         assert!(settings.connections["helpdesk"].common.start.is_some());
     }

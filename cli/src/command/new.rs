@@ -25,7 +25,10 @@ pub(crate) fn run(global: &Global, new: &New) -> Result<Exit, Failure> {
     if !function.join("src/lib.rs").is_file() {
         return Err(Failure::misuse(
             format!("there is no system {system:?} in {}", functions.display()),
-            format!("one of {}; a new system begins as a copy of functions/helpdesk", systems(&functions).join(", ")),
+            format!(
+                "one of {}; a new system begins as a copy of functions/helpdesk",
+                systems(&functions).join(", ")
+            ),
         ));
     }
     let files = [
@@ -36,8 +39,12 @@ pub(crate) fn run(global: &Global, new: &New) -> Result<Exit, Failure> {
     // All or nothing: half a skeleton beside somebody's work would be worse than none.
     let taken = files.iter().find(|(path, _)| path.exists());
     if sources().iter().any(|known| known.facts().name == source) || taken.is_some() {
-        let where_ = taken.map_or_else(|| "in this build".to_owned(), |(path, _)| path.display().to_string());
-        return Err(Failure::misuse(format!("{source} exists already: {where_}"), "choose another name, or go on with that one"));
+        let where_ = taken
+            .map_or_else(|| "in this build".to_owned(), |(path, _)| path.display().to_string());
+        return Err(Failure::misuse(
+            format!("{source} exists already: {where_}"),
+            "choose another name, or go on with that one",
+        ));
     }
     for (path, text) in &files {
         write(path, text)?;
@@ -66,19 +73,29 @@ pub(crate) fn run(global: &Global, new: &New) -> Result<Exit, Failure> {
 fn split(connector: &str) -> Result<(&str, &str), Failure> {
     let named = |name: &str| {
         name.starts_with(|first: char| first.is_ascii_lowercase())
-            && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+            && name
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
     };
     match connector.split_once('/') {
         Some((system, source)) if named(system) && named(source) => Ok((system, source)),
-        Some(_) => Err(Failure::misuse(format!("{connector:?}: names are made of a–z, 0–9 and _"), EXAMPLE)),
-        None => Err(Failure::misuse(format!("{connector:?} does not name a system and a source"), EXAMPLE)),
+        Some(_) => Err(Failure::misuse(
+            format!("{connector:?}: names are made of a–z, 0–9 and _"),
+            EXAMPLE,
+        )),
+        None => Err(Failure::misuse(
+            format!("{connector:?} does not name a system and a source"),
+            EXAMPLE,
+        )),
     }
 }
 
 /// The nearest folder above that is a checkout of Tributary.
 fn checkout() -> Result<PathBuf, Failure> {
     let here = std::env::current_dir().unwrap_or_default();
-    let is_root = |folder: &&Path| folder.join("Cargo.toml").is_file() && folder.join("shared/src/connector.rs").is_file();
+    let is_root = |folder: &&Path| {
+        folder.join("Cargo.toml").is_file() && folder.join("shared/src/connector.rs").is_file()
+    };
     here.ancestors().find(is_root).map(Path::to_owned).ok_or_else(|| {
         Failure::misuse(
             format!("{} is not in a checkout of Tributary", here.display()),
@@ -98,7 +115,10 @@ fn systems(functions: &Path) -> Vec<String> {
 }
 
 fn title(source: &str) -> String {
-    source.split('_').map(|word| word[..1.min(word.len())].to_uppercase() + word.get(1..).unwrap_or_default()).collect()
+    source
+        .split('_')
+        .map(|word| word[..1.min(word.len())].to_uppercase() + word.get(1..).unwrap_or_default())
+        .collect()
 }
 
 fn render(template: &str, system: &str, source: &str) -> String {
@@ -112,7 +132,10 @@ fn render(template: &str, system: &str, source: &str) -> String {
 fn write(path: &Path, text: &str) -> Result<(), Failure> {
     let folder = path.parent().unwrap_or(path);
     fs::create_dir_all(folder).and_then(|()| fs::write(path, text)).map_err(|error| {
-        Failure::misuse(format!("{} cannot be written: {error}", path.display()), "run this where you may write")
+        Failure::misuse(
+            format!("{} cannot be written: {error}", path.display()),
+            "run this where you may write",
+        )
     })
 }
 
@@ -127,12 +150,22 @@ mod tests {
             assert!(!text.contains("acme") && !text.contains("helpdesk"));
         }
         let connector = render(CONNECTOR, "crm", "sugar_crm");
-        assert!(connector.contains("pub struct SugarCrm;") && connector.contains("name: \"sugar_crm\""));
+        assert!(
+            connector.contains("pub struct SugarCrm;") && connector.contains("name: \"sugar_crm\"")
+        );
     }
 
     #[test]
     fn names_that_cannot_be_modules_are_refused() {
-        for wrong in ["helpdesk", "helpdesk/", "help desk/x", "helpdesk/Acme", "helpdesk/a/b", "../x", "helpdesk/9x"] {
+        for wrong in [
+            "helpdesk",
+            "helpdesk/",
+            "help desk/x",
+            "helpdesk/Acme",
+            "helpdesk/a/b",
+            "../x",
+            "helpdesk/9x",
+        ] {
             assert!(split(wrong).is_err(), "{wrong}");
         }
         assert!(split("helpdesk/fresh_desk2").is_ok());

@@ -28,13 +28,22 @@ pub(crate) async fn run(global: &Global, preview: &arguments::Preview) -> Result
     Ok(Exit::Success)
 }
 
-async fn records(session: &Session, selection: &Selection, limit: usize) -> Result<Vec<Preview>, Failure> {
+async fn records(
+    session: &Session,
+    selection: &Selection,
+    limit: usize,
+) -> Result<Vec<Preview>, Failure> {
     let connection = session.hub.connection(selection.connection.as_deref().unwrap_or_default())?;
     let Some(name) = &selection.stream else {
-        let streams: Vec<&str> = connection.connector.streams.iter().map(|stream| stream.facts().name).collect();
+        let streams: Vec<&str> =
+            connection.connector.streams.iter().map(|stream| stream.facts().name).collect();
         return Err(Failure::misuse(
             format!("preview looks into one stream of {}", connection.name),
-            format!("name it: `tributary preview {}/STREAM`, one of {}", connection.name, streams.join(", ")),
+            format!(
+                "name it: `tributary preview {}/STREAM`, one of {}",
+                connection.name,
+                streams.join(", ")
+            ),
         ));
     };
     let stream = session.hub.stream(connection, name)?;
@@ -43,7 +52,11 @@ async fn records(session: &Session, selection: &Selection, limit: usize) -> Resu
 
 fn document(record: &Preview) -> Result<Value, Failure> {
     let rows = match &record.rows {
-        Err(invalid) => return Ok(json!({ "quarantine": { "field": invalid.field, "reason": invalid.reason } })),
+        Err(invalid) => {
+            return Ok(
+                json!({ "quarantine": { "field": invalid.field, "reason": invalid.reason } }),
+            );
+        }
         Ok(rows) => rows.iter().map(row_document).collect::<Result<Vec<_>, _>>()?,
     };
     Ok(match record.filtered {

@@ -53,8 +53,11 @@ pub(super) async fn groups(
     show: bool,
 ) -> Result<Vec<Group>, Failure> {
     let mut groups: BTreeMap<_, Group> = BTreeMap::new();
-    for record in session.hub.quarantine(selection).await?.into_iter().flat_map(|object| object.records) {
-        let Quarantined { connection, stream, field, reason, received_at, raw_key, record } = record;
+    for record in
+        session.hub.quarantine(selection).await?.into_iter().flat_map(|object| object.records)
+    {
+        let Quarantined { connection, stream, field, reason, received_at, raw_key, record } =
+            record;
         let key = (connection.clone(), stream.clone(), field.clone(), reason.clone());
         let empty = || Group { connection, stream, field, reason, count: 0, examples: Vec::new() };
         let group = groups.entry(key).or_insert_with(empty);
@@ -90,7 +93,9 @@ async fn show(global: &Global, session: &Session, list: &QuarantineList) -> Resu
     }
     say(format!("{:>6} in all", grouped(total)));
     if !list.show {
-        tell("hint: --show prints the records themselves; after an update, `tributary quarantine retry` maps them again");
+        tell(
+            "hint: --show prints the records themselves; after an update, `tributary quarantine retry` maps them again",
+        );
     }
     Ok(Exit::Success)
 }
@@ -106,7 +111,12 @@ async fn retry(global: &Global, session: &Session, selection: &Selection) -> Res
     if global.json {
         say_json(&json!({ "tried": tried, "cured": cured, "remaining": remaining }))?;
     } else {
-        say(format!("{} tried, {} landed, {} remain", grouped(tried), grouped(cured), grouped(remaining)));
+        say(format!(
+            "{} tried, {} landed, {} remain",
+            grouped(tried),
+            grouped(cured),
+            grouped(remaining)
+        ));
     }
     Ok(Exit::Success)
 }

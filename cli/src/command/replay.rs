@@ -18,10 +18,16 @@ pub(crate) async fn run(global: &Global, selection: &Selection) -> Result<Exit, 
     replayed
 }
 
-async fn replay(global: &Global, session: &Session, selection: &Selection) -> Result<Exit, Failure> {
+async fn replay(
+    global: &Global,
+    session: &Session,
+    selection: &Selection,
+) -> Result<Exit, Failure> {
     session.connections(selection)?;
     let bar = if global.quiet { ProgressBar::hidden() } else { BARS.add(ProgressBar::new(0)) };
-    if let Ok(style) = ProgressStyle::with_template("{spinner} mapping again {wide_bar} {pos}/{len} objects") {
+    if let Ok(style) =
+        ProgressStyle::with_template("{spinner} mapping again {wide_bar} {pos}/{len} objects")
+    {
         bar.set_style(style);
     }
     let ledger = session.hub.replay(selection, |done, all| {
@@ -40,7 +46,8 @@ async fn replay(global: &Global, session: &Session, selection: &Selection) -> Re
 }
 
 fn print(ledger: &Ledger) {
-    let mut totals = table(["objects", "records", "landed", "unchanged", "quarantined", "filtered"]);
+    let mut totals =
+        table(["objects", "records", "landed", "unchanged", "quarantined", "filtered"]);
     let Ledger { pages, fetched, landed, unchanged, quarantined, filtered, .. } = *ledger;
     totals.add_row([pages, fetched, landed, unchanged, quarantined, filtered].map(count).to_vec());
     say(totals.to_string());

@@ -20,7 +20,10 @@ pub(crate) fn run(global: &Global, schema: &Schema) -> Result<Exit, Failure> {
     };
     let wanted = name.parse::<Table>().map_err(|_| {
         let known: Vec<&str> = Table::ALL.iter().map(|table| table.name()).collect();
-        Failure::misuse(format!("there is no table {name:?}"), format!("one of {}", known.join(", ")))
+        Failure::misuse(
+            format!("there is no table {name:?}"),
+            format!("one of {}", known.join(", ")),
+        )
     })?;
     let schema = row_schema(wanted);
     if global.json {
@@ -38,15 +41,20 @@ fn tables() {
         list.add_row([table.name().to_owned(), text(&row_schema(*table)["description"])]);
     }
     say(list.to_string());
-    tell("hint: `tributary schema ticket` lists a table's fields; --json gives JSON Schema, --markdown the whole reference");
+    tell(
+        "hint: `tributary schema ticket` lists a table's fields; --json gives JSON Schema, --markdown the whole reference",
+    );
 }
 
 fn fields(row: &serde_json::Value, schema: &serde_json::Value) {
     let mut list = table(["field", "required", "meaning"]);
-    let required = |name: &str| row["required"].as_array().is_some_and(|names| names.iter().any(|one| one == name));
+    let required = |name: &str| {
+        row["required"].as_array().is_some_and(|names| names.iter().any(|one| one == name))
+    };
     for (name, field) in row["properties"].as_object().into_iter().flatten() {
         // Parts are described where they are defined.
-        let referred = field["$ref"].as_str().and_then(|path| schema.pointer(path.strip_prefix('#')?));
+        let referred =
+            field["$ref"].as_str().and_then(|path| schema.pointer(path.strip_prefix('#')?));
         let meaning = match (&field["description"], referred) {
             (serde_json::Value::String(meaning), _) => meaning.clone(),
             (_, Some(part)) => text(&part["description"]),

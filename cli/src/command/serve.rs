@@ -30,7 +30,12 @@ pub(crate) async fn run(global: &Global, serve: &Serve) -> Result<Exit, Failure>
     served
 }
 
-async fn receive(global: &Global, serve: &Serve, session: &Session, listener: TcpListener) -> Result<Exit, Failure> {
+async fn receive(
+    global: &Global,
+    serve: &Serve,
+    session: &Session,
+    listener: TcpListener,
+) -> Result<Exit, Failure> {
     session.require_secrets(&Selection::default()).await?;
     for connection in session.connections(&Selection::default())? {
         // A delivery could never be verified; better found out now than by the first one.
@@ -68,7 +73,11 @@ async fn keep_reading(global: &Global, session: &Session, every: Duration, watch
                 let landed: u64 = runs.iter().map(|run| run.ledger.landed).sum();
                 let failed = runs.iter().filter(|run| run.outcome == Outcome::Failed).count();
                 if !global.quiet {
-                    tell(&format!("synced {} streams: {} records landed, {failed} failed", runs.len(), grouped(landed)));
+                    tell(&format!(
+                        "synced {} streams: {} records landed, {failed} failed",
+                        runs.len(),
+                        grouped(landed)
+                    ));
                 }
                 for remark in crate::display::remarks(&runs) {
                     tell(&remark);
@@ -83,7 +92,8 @@ fn announce(global: &Global, serve: &Serve, session: &Session, address: SocketAd
     let url = format!("http://{address}");
     let endpoints = session.endpoints();
     if global.json {
-        let (s3, dynamodb) = endpoints.map(|endpoints| (&endpoints.s3, &endpoints.dynamodb)).unzip();
+        let (s3, dynamodb) =
+            endpoints.map(|endpoints| (&endpoints.s3, &endpoints.dynamodb)).unzip();
         say(json!({ "listening": url, "s3": s3, "dynamodb": dynamodb }).to_string());
     } else {
         say(format!("listening on {url}"));
@@ -107,7 +117,10 @@ fn announce(global: &Global, serve: &Serve, session: &Session, address: SocketAd
     if serve.no_sync {
         tell("no syncs are scheduled");
     } else {
-        tell(&format!("syncing now, and {} after each sync; Ctrl-C stops", crate::display::human(serve.every)));
+        tell(&format!(
+            "syncing now, and {} after each sync; Ctrl-C stops",
+            crate::display::human(serve.every)
+        ));
     }
 }
 
@@ -136,8 +149,10 @@ impl Door {
         stop: CancellationToken,
     ) -> Result<Self, Failure> {
         let address = listener.local_addr().map_err(broken)?;
-        let receiver = Receiver::new(Arc::clone(session.hub.settings()), session.hub.secrets().clone(), inlet);
-        let serving = axum::serve(listener, receiver.router()).with_graceful_shutdown(stop.cancelled_owned());
+        let receiver =
+            Receiver::new(Arc::clone(session.hub.settings()), session.hub.secrets().clone(), inlet);
+        let serving =
+            axum::serve(listener, receiver.router()).with_graceful_shutdown(stop.cancelled_owned());
         let server = tokio::spawn(async move { serving.await });
         Ok(Self { address, server })
     }

@@ -14,7 +14,9 @@ use shared::schema::Timestamp;
 use shared::state::Standing;
 
 use crate::arguments::Global;
-use crate::display::{count, grouped, human, instant, outcome, say, say_json, short, since, table, until};
+use crate::display::{
+    count, grouped, human, instant, outcome, say, say_json, short, since, table, until,
+};
 use crate::embedded::Endpoints;
 use crate::failure::{Exit, Failure};
 use crate::log::tell;
@@ -109,10 +111,20 @@ async fn connection_report(
     quarantined: &Counts,
 ) -> Result<ConnectionReport, Error> {
     let name = &connection.name;
-    let waiting = |stream: &str| quarantined.get(&(name.clone(), stream.to_owned())).copied().unwrap_or(0);
-    let standings = try_join_all(streams.iter().map(|stream| hub.state().standing(name, stream))).await?;
+    let waiting =
+        |stream: &str| quarantined.get(&(name.clone(), stream.to_owned())).copied().unwrap_or(0);
+    let standings =
+        try_join_all(streams.iter().map(|stream| hub.state().standing(name, stream))).await?;
     let streams = streams.into_iter().zip(standings).map(|(stream, standing)| {
-        let Standing { cursor, saved_at, caught_up_at, watermark, lease_until, not_before, last_run } = standing;
+        let Standing {
+            cursor,
+            saved_at,
+            caught_up_at,
+            watermark,
+            lease_until,
+            not_before,
+            last_run,
+        } = standing;
         StreamReport {
             stream,
             freshness_seconds: watermark.map(|at| since(at).as_secs()),
@@ -141,17 +153,32 @@ fn print(report: &Report<'_>) {
         if connection.needs_reauthorisation {
             say("✗ the source no longer accepts the saved tokens: authorise the connection again");
         }
-        let mut streams = table(["stream", "behind by", "caught up", "last run", "landed", "in quarantine", "cursor", "now"]);
+        let mut streams = table([
+            "stream",
+            "behind by",
+            "caught up",
+            "last run",
+            "landed",
+            "in quarantine",
+            "cursor",
+            "now",
+        ]);
         for stream in &connection.streams {
             let run = stream.last_run.as_ref();
             streams.add_row(vec![
                 Cell::new(stream.stream),
                 Cell::new(stream.watermark.map_or("–".to_owned(), |at| human(since(at)))),
-                Cell::new(stream.caught_up_at.map_or("never".to_owned(), |at| format!("{} ago", human(since(at))))),
+                Cell::new(
+                    stream
+                        .caught_up_at
+                        .map_or("never".to_owned(), |at| format!("{} ago", human(since(at)))),
+                ),
                 Cell::new(run.map_or("never", |run| outcome(run.outcome))),
                 count(run.map_or(0, |run| run.ledger.landed)),
                 count(stream.quarantined),
-                Cell::new(stream.cursor.as_deref().map_or("–".to_owned(), |cursor| short(cursor, 24))),
+                Cell::new(
+                    stream.cursor.as_deref().map_or("–".to_owned(), |cursor| short(cursor, 24)),
+                ),
                 Cell::new(now(stream)),
             ]);
         }
@@ -162,11 +189,17 @@ fn print(report: &Report<'_>) {
             }
         }
         if connection.quarantined_deliveries > 0 {
-            say(format!("in quarantine from webhooks: {}", grouped(connection.quarantined_deliveries)));
+            say(format!(
+                "in quarantine from webhooks: {}",
+                grouped(connection.quarantined_deliveries)
+            ));
         }
     }
     if let Some(endpoints) = report.store.served_by {
-        say(format!("the stores are served by process {}: S3 {}, DynamoDB {}", endpoints.pid, endpoints.s3, endpoints.dynamodb));
+        say(format!(
+            "the stores are served by process {}: S3 {}, DynamoDB {}",
+            endpoints.pid, endpoints.s3, endpoints.dynamodb
+        ));
     }
     let never = |stream: &StreamReport| stream.last_run.is_none();
     if report.connections.iter().all(|connection| connection.streams.iter().all(never)) {

@@ -83,6 +83,8 @@ static PEOPLE: StreamFacts = StreamFacts {
     expired_cursor: &[],
     scopes: &["people:read"],
     optional: None,
+    never_empty: None,
+    never_empty: None,
     pushed: false,
 };
 

@@ -18,9 +18,15 @@ fn repository(path: &str) -> PathBuf {
 #[tokio::test]
 async fn the_help_teaches() {
     insta::assert_snapshot!(anywhere(&["--help"]).await.expect(0).out);
-    for command in ["demo", "init", "check", "streams", "preview", "sync", "serve", "status", "replay", "schema", "new"] {
+    for command in [
+        "demo", "init", "check", "streams", "preview", "sync", "serve", "status", "replay",
+        "schema", "new",
+    ] {
         let help = anywhere(&[command, "--help"]).await.expect(0).out;
-        assert!(help.contains(&format!("tributary {command}")) && help.contains("Example"), "{help}");
+        assert!(
+            help.contains(&format!("tributary {command}")) && help.contains("Example"),
+            "{help}"
+        );
     }
 }
 
@@ -34,7 +40,10 @@ async fn the_schema_is_one_for_people_and_machines() {
     assert!(all.as_object().unwrap().keys().all(|table| listed.contains(table)));
     assert!(anywhere(&["schema", "ticket"]).await.expect(0).out.contains("first_reply_at"));
     let page = anywhere(&["schema", "--markdown"]).await.expect(0).out;
-    assert_eq!(page.trim_end(), std::fs::read_to_string(repository("docs/schema.md")).unwrap().trim_end());
+    assert_eq!(
+        page.trim_end(),
+        std::fs::read_to_string(repository("docs/schema.md")).unwrap().trim_end()
+    );
 }
 
 #[tokio::test]
@@ -61,6 +70,10 @@ async fn the_pages_of_sources_are_true() {
             std::fs::write(&path, &page).unwrap();
         }
         let kept = std::fs::read_to_string(&path).unwrap_or_default();
-        assert!(kept == page, "{} is not up to date: run this test with UPDATE_DOCS=1", path.display());
+        assert!(
+            kept == page,
+            "{} is not up to date: run this test with UPDATE_DOCS=1",
+            path.display()
+        );
     }
 }

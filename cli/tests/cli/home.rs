@@ -18,7 +18,8 @@ pub(crate) struct Ran {
 impl Ran {
     /// The one JSON document on stdout.
     pub(crate) fn json(&self) -> Value {
-        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {}{}", self.out, self.err))
+        serde_json::from_str(&self.out)
+            .unwrap_or_else(|error| panic!("{error}: {}{}", self.out, self.err))
     }
 
     /// This command, if it ended with that code.
@@ -34,7 +35,11 @@ impl Ran {
             assert!(ran.err.contains(text), "{text:?} is not in:\n{}", ran.err);
         }
         let lines: Vec<&str> = ran.err.lines().collect();
-        assert!(matches!(lines.as_slice(), [error, hint] if error.starts_with("error: ") && hint.starts_with("hint: ")), "{}", ran.err);
+        assert!(
+            matches!(lines.as_slice(), [error, hint] if error.starts_with("error: ") && hint.starts_with("hint: ")),
+            "{}",
+            ran.err
+        );
         assert_eq!(ran.out, "");
     }
 }
@@ -50,7 +55,10 @@ pub(crate) fn tributary(folder: &std::path::Path, arguments: &[&str]) -> Command
 }
 
 pub(crate) async fn run(mut command: Command) -> Ran {
-    let ended = tokio::time::timeout(Duration::from_secs(120), command.output()).await.expect("the command hangs").unwrap();
+    let ended = tokio::time::timeout(Duration::from_secs(120), command.output())
+        .await
+        .expect("the command hangs")
+        .unwrap();
     Ran {
         code: ended.status.code().unwrap_or(-1),
         out: String::from_utf8(ended.stdout).unwrap(),
@@ -68,7 +76,10 @@ impl Home {
     pub(crate) async fn new() -> Self {
         let until = jiff::Timestamp::now() - jiff::SignedDuration::from_mins(5);
         let settings = Settings { people: 12, days: 30, until: Some(until), ..Settings::default() };
-        let home = Self { folder: TempDir::new().unwrap(), simulator: Simulator::start(settings).await.unwrap() };
+        let home = Self {
+            folder: TempDir::new().unwrap(),
+            simulator: Simulator::start(settings).await.unwrap(),
+        };
         home.write(&home.settings());
         home
     }
@@ -99,7 +110,10 @@ impl Home {
         let ran = run(self.command(arguments)).await;
         let zendesk = self.simulator.zendesk();
         for secret in [zendesk.api_token(), zendesk.webhook_secret()] {
-            assert!(!ran.out.contains(secret) && !ran.err.contains(secret), "{arguments:?} prints a secret");
+            assert!(
+                !ran.out.contains(secret) && !ran.err.contains(secret),
+                "{arguments:?} prints a secret"
+            );
         }
         ran
     }

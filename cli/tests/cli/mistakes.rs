@@ -7,8 +7,16 @@ async fn wrong_settings_are_named_without_repeating_secrets() {
     let home = Home::new().await;
     let good = home.settings();
     let cases: &[(&str, &str, &[&str])] = &[
-        ("email =", "emial =", &["connections.desk", "unknown key \"emial\"", "did you mean \"email\""]),
-        ("token = { env = \"DESK_TOKEN\" }", "token = \"in-plain-sight\"", &["do not belong in the settings file", "{ env ="]),
+        (
+            "email =",
+            "emial =",
+            &["connections.desk", "unknown key \"emial\"", "did you mean \"email\""],
+        ),
+        (
+            "token = { env = \"DESK_TOKEN\" }",
+            "token = \"in-plain-sight\"",
+            &["do not belong in the settings file", "{ env ="],
+        ),
         ("\"zendesk\"", "\"zendsk\"", &["unknown source \"zendsk\"", "did you mean \"zendesk\""]),
         ("http://127.0.0.1", "http://acme.zendesk.com", &["https://"]),
         ("[connections.desk]", "[connections.Desk]", &["a–z"]),
@@ -36,7 +44,11 @@ async fn a_missing_secret_is_named_before_anything_is_asked() {
     let mut command = home.command(&["check"]);
     command.env_remove("DESK_TOKEN");
     let checked = run(command).await.expect(2);
-    assert!(checked.out.contains("✗ desk: credentials in the environment variable DESK_TOKEN"), "{}", checked.out);
+    assert!(
+        checked.out.contains("✗ desk: credentials in the environment variable DESK_TOKEN"),
+        "{}",
+        checked.out
+    );
     assert!(home.simulator.zendesk().requests().is_empty());
 }
 
@@ -44,7 +56,9 @@ async fn a_missing_secret_is_named_before_anything_is_asked() {
 async fn a_folder_that_cannot_be_written_is_named() {
     let home = Home::new().await;
     std::fs::write(home.folder.path().join("taken"), "").unwrap();
-    home.run(&["sync", "--data", "taken"]).await.expect_error(2, &["taken", "choose another data folder"]);
+    home.run(&["sync", "--data", "taken"])
+        .await
+        .expect_error(2, &["taken", "choose another data folder"]);
     home.run(&["demo", "--data", "taken"]).await.expect_error(2, &["taken", "--data"]);
 }
 
@@ -66,5 +80,7 @@ async fn an_address_in_use_is_named() {
     let home = Home::new().await;
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    run(tributary(home.folder.path(), &["serve", "--listen", &address])).await.expect_error(2, &[&address, "--listen"]);
+    run(tributary(home.folder.path(), &["serve", "--listen", &address]))
+        .await
+        .expect_error(2, &[&address, "--listen"]);
 }

@@ -11,8 +11,10 @@ use crate::home::{Home, signal};
 
 /// A running door, and what it said when it was ready.
 async fn open(home: &Home, arguments: &[&str]) -> (Child, Value) {
-    let all: Vec<&str> = ["serve", "--listen", "127.0.0.1:0", "--json"].iter().chain(arguments).copied().collect();
-    let mut child = home.command(&all).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let all: Vec<&str> =
+        ["serve", "--listen", "127.0.0.1:0", "--json"].iter().chain(arguments).copied().collect();
+    let mut child =
+        home.command(&all).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).await.unwrap();
     (child, serde_json::from_str(&line).unwrap())
@@ -37,7 +39,10 @@ async fn signed_webhooks_land_and_others_learn_nothing() {
 
     let mut answers = Vec::new();
     for name in ["desk", "no-such-connection"] {
-        let wrong = http.post(format!("{url}/webhooks/{name}")).header("x-zendesk-webhook-signature", "AAAA").body("{}");
+        let wrong = http
+            .post(format!("{url}/webhooks/{name}"))
+            .header("x-zendesk-webhook-signature", "AAAA")
+            .body("{}");
         let answer = wrong.send().await.unwrap();
         answers.push((answer.status().as_u16(), answer.text().await.unwrap()));
     }
@@ -69,7 +74,9 @@ async fn the_schedule_reads_at_once() {
             tokio::time::sleep(std::time::Duration::from_millis(100)).await;
         }
     };
-    tokio::time::timeout(std::time::Duration::from_secs(60), caught_up).await.expect("the schedule reads nothing");
+    tokio::time::timeout(std::time::Duration::from_secs(60), caught_up)
+        .await
+        .expect("the schedule reads nothing");
     signal(&child, "-INT").await;
     assert_eq!(child.wait().await.unwrap().code(), Some(0));
 }

@@ -7,7 +7,12 @@ use tempfile::TempDir;
 
 use crate::home::{run, tributary};
 
-#[expect(missing_docs, dead_code, unreachable_pub, reason = "a connector's file is public in its crate")]
+#[expect(
+    missing_docs,
+    dead_code,
+    unreachable_pub,
+    reason = "a connector's file is public in its crate"
+)]
 #[path = "../../src/skeleton/acme.rs"]
 mod acme;
 
@@ -26,7 +31,9 @@ fn the_skeleton_conforms() {
 async fn a_skeleton_is_written_once_into_a_checkout() {
     let checkout = TempDir::new().unwrap();
     let at = |path: &str| checkout.path().join(path);
-    run(tributary(checkout.path(), &["new", "helpdesk/fresh_desk"])).await.expect_error(2, &["not in a checkout"]);
+    run(tributary(checkout.path(), &["new", "helpdesk/fresh_desk"]))
+        .await
+        .expect_error(2, &["not in a checkout"]);
     for file in ["Cargo.toml", "shared/src/connector.rs", "functions/helpdesk/src/lib.rs"] {
         fs::create_dir_all(at(file).parent().unwrap()).unwrap();
         fs::write(at(file), "").unwrap();
@@ -38,8 +45,14 @@ async fn a_skeleton_is_written_once_into_a_checkout() {
     assert!(connector.contains("pub struct FreshDesk;"));
     assert!(at("functions/helpdesk/tests/fresh_desk.rs").is_file());
     assert!(at("functions/helpdesk/tests/fixtures/fresh_desk/people/first.json").is_file());
-    run(tributary(&inside, &["new", "helpdesk/fresh_desk"])).await.expect_error(2, &["exists already"]);
-    run(tributary(&inside, &["new", "helpdesk/zendesk"])).await.expect_error(2, &["exists already"]);
-    run(tributary(&inside, &["new", "crm/sugar"])).await.expect_error(2, &["no system \"crm\"", "helpdesk"]);
+    run(tributary(&inside, &["new", "helpdesk/fresh_desk"]))
+        .await
+        .expect_error(2, &["exists already"]);
+    run(tributary(&inside, &["new", "helpdesk/zendesk"]))
+        .await
+        .expect_error(2, &["exists already"]);
+    run(tributary(&inside, &["new", "crm/sugar"]))
+        .await
+        .expect_error(2, &["no system \"crm\"", "helpdesk"]);
     run(tributary(&inside, &["new", "sugar"])).await.expect_error(2, &["helpdesk/freshdesk"]);
 }

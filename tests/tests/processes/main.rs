@@ -1,3 +1,4 @@
 //! The real binaries as processes: killed, crashed at named points, invoked as Lambda does, and two at once on one folder.
 
+mod crash_points;
 mod killed;

@@ -38,14 +38,25 @@ impl Company {
     /// Starts the folder's company, or a new one in an empty folder.
     pub(super) async fn start(folder: &Path, demo: &Demo) -> Result<Self, Failure> {
         make_folder(folder).map_err(|error| unwritable(folder, &error))?;
-        let asked = Origin { seed: demo.seed, people: demo.people, until: now() - SETTLED_SECONDS, lived: false };
+        let asked = Origin {
+            seed: demo.seed,
+            people: demo.people,
+            until: now() - SETTLED_SECONDS,
+            lived: false,
+        };
         let origin = match read(folder) {
             None => asked,
             Some(origin) if (origin.seed, origin.people) == (asked.seed, asked.people) => origin,
             Some(Origin { seed, people, .. }) => {
                 return Err(Failure::misuse(
-                    format!("{} holds the company of --seed {seed} --people {people}", folder.display()),
-                    format!("run that one again, choose another folder with --data, or begin anew: rm -r {}", folder.display()),
+                    format!(
+                        "{} holds the company of --seed {seed} --people {people}",
+                        folder.display()
+                    ),
+                    format!(
+                        "run that one again, choose another folder with --data, or begin anew: rm -r {}",
+                        folder.display()
+                    ),
                 ));
             }
         };
@@ -56,7 +67,10 @@ impl Company {
             ..Settings::default()
         };
         let simulator = Simulator::start(settings).await.map_err(|error| {
-            Failure::failed(format!("the simulated company cannot open: {error}"), "close other programs and try again")
+            Failure::failed(
+                format!("the simulated company cannot open: {error}"),
+                "close other programs and try again",
+            )
         })?;
         let company = Self { folder: folder.to_owned(), simulator, origin };
         company.write().map_err(|error| unwritable(folder, &error))?;

@@ -21,7 +21,9 @@ pub(crate) async fn run(global: &Global, demo: &Demo) -> Result<Exit, Failure> {
     let own = Global { config: company.settings(), data: company.folder.clone(), ..global.clone() };
     // The demo's data can be made again; without waiting for the disk it is made sooner.
     let options = Options { durability: Durability::Relaxed, ..Options::default() };
-    let session = Session::open_with(load(&own)?, &own.data, options, shared::http::Patience::default()).await?;
+    let session =
+        Session::open_with(load(&own)?, &own.data, options, shared::http::Patience::default())
+            .await?;
     let told = story::tell_story(&own, &session, &company).await;
     session.close().await;
     let report = told?;

@@ -50,15 +50,23 @@ impl Report {
     }
 
     pub(super) fn print(&self, company: &Company) {
-        let first = if self.again { "Read again: the helpdesk has nothing new" } else { "First pull: all that the helpdesk holds" };
+        let first = if self.again {
+            "Read again: the helpdesk has nothing new"
+        } else {
+            "First pull: all that the helpdesk holds"
+        };
         pull(first, &self.first);
         if let Some(pushed) = &self.pushed {
             pushed.print();
-            pull("Second pull: what the webhooks missed, and the settled state of the rest", &self.second);
+            pull(
+                "Second pull: what the webhooks missed, and the settled state of the rest",
+                &self.second,
+            );
         }
         self.print_quarantine();
         let folder = self.folder.display();
-        let on_demo = format!("tributary --config {} --data {folder}", company.settings().display());
+        let on_demo =
+            format!("tributary --config {} --data {folder}", company.settings().display());
         say(format!(
             "Done in {:.0} s. Everything lies in {folder}: raw bytes and rows under s3/, newest versions in dynamodb.sqlite.",
             self.seconds
@@ -76,7 +84,10 @@ impl Report {
 
     fn print_quarantine(&self) {
         let total: u64 = self.quarantine.iter().map(|group| group.count).sum();
-        say(format!("Quarantine: {} records that do not map, kept with the reason", grouped(total)));
+        say(format!(
+            "Quarantine: {} records that do not map, kept with the reason",
+            grouped(total)
+        ));
         for Group { connection, stream, field, reason, count, .. } in &self.quarantine {
             say(format!("  {count} × {connection}/{stream}  {field}: {reason}"));
         }
@@ -86,10 +97,15 @@ impl Report {
 
 impl Pushed {
     fn print(&self) {
-        let Self { sent, acknowledged, lost, sent_twice, duplicates_recognised, refused, calls } = self;
+        let Self { sent, acknowledged, lost, sent_twice, duplicates_recognised, refused, calls } =
+            self;
         // A copy that arrives while the first one lands is landed, too: as the same rows.
         let together = (*sent_twice as u64).saturating_sub(*duplicates_recognised);
-        let overlapping = if together > 0 { format!(" and {together} landed beside its first copy, as the same rows") } else { String::new() };
+        let overlapping = if together > 0 {
+            format!(" and {together} landed beside its first copy, as the same rows")
+        } else {
+            String::new()
+        };
         say(format!(
             "Webhooks: {sent} deliveries sent in {calls} calls, {acknowledged} acknowledged, {refused} refused; \
              {lost} lost on the way; {sent_twice} sent twice, of which {duplicates_recognised} recognised by their id{overlapping}\n"

@@ -29,13 +29,25 @@ const CHANGES: usize = 120;
 /// The exports show a change after a minute; the simulated clock does not let anybody wait for it.
 const UNTIL_SHOWN: Duration = Duration::from_secs(75);
 /// Records that no connector could map.
-const BAD: [BadRecord; 4] =
-    [BadRecord::IdNull, BadRecord::RequesterMissing, BadRecord::LoneSurrogate, BadRecord::UserIdNull];
+const BAD: [BadRecord; 4] = [
+    BadRecord::IdNull,
+    BadRecord::RequesterMissing,
+    BadRecord::LoneSurrogate,
+    BadRecord::UserIdNull,
+];
 
 /// Runs the demo and gathers what it shows.
-pub(super) async fn tell_story(global: &Global, session: &Session, company: &Company) -> Result<Report, Failure> {
+pub(super) async fn tell_story(
+    global: &Global,
+    session: &Session,
+    company: &Company,
+) -> Result<Report, Failure> {
     let started = std::time::Instant::now();
-    let aloud = |text: &str| if !global.quiet { tell(text) };
+    let aloud = |text: &str| {
+        if !global.quiet {
+            tell(text);
+        }
+    };
     aloud("1/4  reading all that the company's helpdesk holds");
     let first = pull(global, session).await?;
     let mut report = Report { first, ..Report::default() };
@@ -76,7 +88,13 @@ async fn push(session: &Session, zendesk: &Zendesk) -> Result<Pushed, Failure> {
     let listener = listen(([127, 0, 0, 1], 0).into()).await?;
     let door = Door::open(session, listener, Arc::clone(&inlet) as Arc<dyn Inlet>, stop.clone())?;
     let url = format!("http://{}/webhooks/{CONNECTION}", door.address);
-    let rough = DeliveryPlan { drop: 10, duplicate: 10, shuffle: true, concurrency: 4, ..DeliveryPlan::default() };
+    let rough = DeliveryPlan {
+        drop: 10,
+        duplicate: 10,
+        shuffle: true,
+        concurrency: 4,
+        ..DeliveryPlan::default()
+    };
     let mut pushed = Pushed::default();
     pushed.add(&zendesk.send_webhooks(&url, &rough).await);
     // An admin's own trigger body is no Zendesk event: it is kept, and waits in quarantine.

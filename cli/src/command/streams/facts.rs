@@ -54,7 +54,10 @@ pub(super) fn evidence(stream: &StreamFacts) -> Vec<(String, &'static str)> {
     let mut facts = vec![
         (format!("lag {}", long(stream.lag.value)), stream.lag.evidence),
         (format!("lookback {}", long(stream.lookback.value)), stream.lookback.evidence),
-        (format!("times in {}", granularity(stream.granularity.value)), stream.granularity.evidence),
+        (
+            format!("times in {}", granularity(stream.granularity.value)),
+            stream.granularity.evidence,
+        ),
         (format!("order {}", order(stream.order.value)), stream.order.evidence),
         (format!("deletes {}", deletes(stream.deletes.value)), stream.deletes.evidence),
     ];

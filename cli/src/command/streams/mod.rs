@@ -44,7 +44,8 @@ pub(crate) fn run(global: &Global, asked: &Streams) -> Result<Exit, Failure> {
     // The list is for choosing, so it does not insist on settings; wrong ones are said all the same.
     let settings = if global.config.exists() { Some(load(global)?) } else { None };
     if global.json {
-        let sources: Vec<Value> = known.iter().map(|known| document(known, settings.as_ref())).collect();
+        let sources: Vec<Value> =
+            known.iter().map(|known| document(known, settings.as_ref())).collect();
         say_json(&json!({ "sources": sources }))?;
         return Ok(Exit::Success);
     }
@@ -69,12 +70,25 @@ fn selected_by<'s>(settings: Option<&'s Settings>, source: &str, stream: &str) -
 
 fn print(known: &Known, settings: Option<&Settings>, evidence: bool) {
     let source = known.source.facts();
-    say(format!("{} ({}), a {}; API {}", source.title, source.name, source.system, source.api_version.value));
+    say(format!(
+        "{} ({}), a {}; API {}",
+        source.title, source.name, source.system, source.api_version.value
+    ));
     if let Some(sunset) = source.sunset {
         say(format!("switched off by its vendor on {}", sunset.value));
     }
     say(format!("set up: {}\n", source.setup));
-    let mut list = table(["stream", "reads", "lag", "lookback", "order", "deletes", "quota", "needs", "selected by"]);
+    let mut list = table([
+        "stream",
+        "reads",
+        "lag",
+        "lookback",
+        "order",
+        "deletes",
+        "quota",
+        "needs",
+        "selected by",
+    ]);
     for stream in &known.streams {
         list.add_row([
             stream.name.to_owned(),

@@ -23,7 +23,10 @@ pub(super) fn page(known: &Known) -> String {
     };
     line(format!("- **System:** {}", source.system));
     line(format!("- **Source:** `{}`", source.name));
-    line(format!("- **API version:** {} ({})", source.api_version.value, source.api_version.evidence));
+    line(format!(
+        "- **API version:** {} ({})",
+        source.api_version.value, source.api_version.evidence
+    ));
     line(match source.sunset {
         Some(sunset) => format!("- **Switched off:** {} ({})", sunset.value, sunset.evidence),
         None => "- **Switched off:** no date announced".to_owned(),
@@ -59,9 +62,10 @@ fn notes(stream: &shared::facts::StreamFacts) -> String {
 }
 
 fn streams(known: &Known) -> String {
-    let mut table = "| stream | reads | lag | lookback | times in | order | deletes | quota | needs |\n\
+    let mut table =
+        "| stream | reads | lag | lookback | times in | order | deletes | quota | needs |\n\
                      |---|---|---|---|---|---|---|---|---|\n"
-        .to_owned();
+            .to_owned();
     for stream in &known.streams {
         let quota = stream.quota.map_or("–".to_owned(), |fact| quota(fact.value));
         let _ = writeln!(
@@ -83,7 +87,8 @@ fn streams(known: &Known) -> String {
 
 /// The keys of a settings schema; those of nested tables as paths.
 fn settings(schema: &Value) -> String {
-    let mut table = "| key | type | required | default | meaning |\n|---|---|---|---|---|\n".to_owned();
+    let mut table =
+        "| key | type | required | default | meaning |\n|---|---|---|---|---|\n".to_owned();
     rows(schema, schema, "", &mut table);
     table
 }
@@ -98,7 +103,8 @@ fn rows(schema: &Value, root: &Value, prefix: &str, table: &mut String) {
             Value::Null => String::new(),
             value => format!("`{value}`"),
         };
-        let meaning = field["description"].as_str().or(part["description"].as_str()).unwrap_or_default();
+        let meaning =
+            field["description"].as_str().or(part["description"].as_str()).unwrap_or_default();
         let _ = writeln!(
             table,
             "| `{path}` | {} | {} | {default} | {} |",
@@ -142,7 +148,12 @@ fn kind(field: &Value, root: &Value) -> String {
     }
     match &part["type"] {
         Value::String(kind) => words(kind),
-        Value::Array(kinds) => kinds.iter().filter_map(Value::as_str).find(|kind| *kind != "null").map(words).unwrap_or_default(),
+        Value::Array(kinds) => kinds
+            .iter()
+            .filter_map(Value::as_str)
+            .find(|kind| *kind != "null")
+            .map(words)
+            .unwrap_or_default(),
         _ => "table".to_owned(),
     }
 }

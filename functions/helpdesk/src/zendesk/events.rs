@@ -37,6 +37,7 @@ static FACTS: StreamFacts = StreamFacts {
     expired_cursor: &[],
     scopes: &["admin", "read"],
     optional: None,
+    never_empty: None,
     pushed: false,
 };
 

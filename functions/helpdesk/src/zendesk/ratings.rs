@@ -57,6 +57,7 @@ static FACTS: StreamFacts = StreamFacts {
     optional: Some(
         "satisfaction ratings are switched off, or the plan lacks them; surveys of the new kind are not read",
     ),
+    never_empty: None,
     pushed: false,
 };
 

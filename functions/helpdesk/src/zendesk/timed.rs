@@ -34,6 +34,25 @@ struct Export<'a> {
     end_of_stream: bool,
 }
 
+/// When a record changed, as far as the order of the export goes.
+#[derive(Deserialize)]
+struct Change<'a> {
+    timestamp: Option<i64>,
+    #[serde(borrow)]
+    updated_at: Option<&'a str>,
+}
+
+/// Whether a page is full of one second's changes; a page that goes on to later ones has only a wrong end.
+fn is_crowded(records: &[&RawValue], second: i64) -> bool {
+    !records.is_empty() && !records.iter().any(|record| changed(record) > Some(second))
+}
+
+fn changed(record: &RawValue) -> Option<i64> {
+    let change: Change<'_> = serde_json::from_str(record.get()).ok()?;
+    let updated = || Timestamp::parse_rfc3339(change.updated_at?).ok().map(unix);
+    change.timestamp.or_else(updated)
+}
+
 impl Mark {
     pub(super) fn begin(horizon: &Horizon) -> Self {
         Self { since: first_second(horizon), read_to: None, crowded: Vec::new() }
@@ -63,10 +82,12 @@ impl Mark {
             // What is younger than the horizon has not settled; the next run asks for it.
             Some(end) if end >= until => Next::Done(self.moved(until, until)),
             Some(end) if end > self.since => Next::More(self.moved(end, end)),
-            Some(end) if end == self.since => Next::More(self.past_crowded_second()),
+            Some(end) if end == self.since && is_crowded(&records, end) => {
+                Next::More(self.past_crowded_second())
+            }
             Some(_) => {
                 return Err(Error::Stuck(
-                    "the export's end_time is before its start_time".to_owned(),
+                    "the export's end_time is before its start_time or its records".to_owned(),
                 ));
             }
         };

@@ -41,6 +41,7 @@ static FACTS: StreamFacts = StreamFacts {
     expired_cursor: &[400],
     scopes: &["admin", "read"],
     optional: None,
+    never_empty: Some("the account that signs in is a user"),
     pushed: true,
 };
 
@@ -208,6 +209,7 @@ static DELETED: StreamFacts = StreamFacts {
     expired_cursor: &[400],
     scopes: &["agent", "read"],
     optional: None,
+    never_empty: None,
     pushed: false,
 };
 
