@@ -166,6 +166,12 @@ pub trait Stream: Send + Sync + 'static {
         None
     }
 
+    /// What an operator should know about how this stream was read up to `cursor`, such as a gap that the source's API
+    /// leaves.
+    fn note(&self, _cursor: &Self::Cursor) -> Option<String> {
+        None
+    }
+
     /// Maps one record onto the shared schema.
     fn map(&self, record: Fields<'_>, rows: &mut Rows<'_>) -> Result<(), Invalid>;
 
@@ -199,6 +205,8 @@ pub trait AnyStream: Send + Sync {
     ) -> Result<Page<'r, Box<RawValue>>, Error>;
     /// See [`Stream::watermark`].
     fn watermark(&self, cursor: &RawValue) -> Option<Timestamp>;
+    /// See [`Stream::note`].
+    fn note(&self, cursor: &RawValue) -> Option<String>;
     /// See [`Stream::map`].
     fn map(&self, record: Fields<'_>, rows: &mut Rows<'_>) -> Result<(), Invalid>;
     /// See [`Stream::lookup`].
@@ -254,6 +262,10 @@ impl<S: Stream> AnyStream for S {
 
     fn watermark(&self, cursor: &RawValue) -> Option<Timestamp> {
         Stream::watermark(self, &read(cursor).ok()?)
+    }
+
+    fn note(&self, cursor: &RawValue) -> Option<String> {
+        Stream::note(self, &read(cursor).ok()?)
     }
 
     fn map(&self, record: Fields<'_>, rows: &mut Rows<'_>) -> Result<(), Invalid> {

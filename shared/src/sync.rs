@@ -3,7 +3,6 @@
 //! The cursor is saved last, over the one that was read, under the lease's epoch. So a crash, a time-out and the end of
 //! a sync are one case: the next run starts at the saved cursor.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -249,7 +248,9 @@ impl Puller<'_> {
         loop {
             let Some(step) = walk.step(held, reading).await? else { continue };
             match step {
-                Next::Done(()) => return Ok(End::caught_up()),
+                Next::Done(()) => {
+                    return Ok(End { note: stream.note(&walk.cursor), ..End::caught_up() });
+                }
                 _ if self.out_of_time(reading.slowest) => {
                     return Ok(End::paused("out of time; the next run goes on from here"));
                 }
@@ -434,10 +435,12 @@ impl Drop for Prefetch {
     }
 }
 
-/// Notices a stream that does not move.
+/// Notices a stream that does not move, in constant memory: Brent's cycle detection over the cursors.
 #[derive(Default)]
 struct LoopGuard {
-    cursors: HashSet<Sha256>,
+    /// A cursor of some steps ago; whoever comes back to it goes round in circles.
+    milestone: Option<Sha256>,
+    steps: u64,
     last_page: Option<String>,
 }
 
@@ -450,8 +453,13 @@ impl LoopGuard {
         records: usize,
     ) -> Result<(), Error> {
         let Next::More(next) = next else { return Ok(()) };
-        self.cursors.insert(Sha256::of(cursor.get().as_bytes()));
-        if self.cursors.contains(&Sha256::of(next.get().as_bytes())) {
+        let [here, there] = [cursor, next].map(|cursor| Sha256::of(cursor.get().as_bytes()));
+        // The milestone moves on at every power of two, so that it ends up inside any circle.
+        if self.steps.is_power_of_two() || self.milestone.is_none() {
+            self.milestone = Some(here);
+        }
+        self.steps += 1;
+        if there == here || Some(there) == self.milestone {
             return Err(Error::Stuck(
                 "the source sends us back to a cursor that was read already".to_owned(),
             ));
@@ -462,5 +470,48 @@ impl LoopGuard {
         }
         self.last_page = Some(raw_key.to_owned());
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cursor(number: u64) -> Box<RawValue> {
+        RawValue::from_string(number.to_string()).unwrap()
+    }
+
+    /// Follows `next` from cursor 0; the step at which the guard says stuck.
+    fn stuck_after(next: impl Fn(u64) -> u64, patience: u64) -> Option<u64> {
+        let mut guard = LoopGuard::default();
+        let mut at = 0;
+        (1..=patience).find(|step| {
+            let to = next(at);
+            let stuck =
+                guard.check(&cursor(at), &Next::More(cursor(to)), &format!("page {step}"), 1);
+            at = to;
+            stuck.is_err()
+        })
+    }
+
+    #[test]
+    fn a_circle_of_any_length_is_noticed() {
+        assert_eq!(stuck_after(|at| at, 10), Some(1));
+        for length in [2, 3, 7, 64, 100] {
+            for before in [0, 1, 5, 30] {
+                let next = |at: u64| if at + 1 < before + length { at + 1 } else { before };
+                let noticed = stuck_after(next, 10 * (length + before) + 10);
+                assert!(noticed.is_some(), "a circle of {length} after {before}");
+            }
+        }
+        assert_eq!(stuck_after(|at| at + 1, 10_000), None);
+    }
+
+    #[test]
+    fn the_same_page_twice_is_noticed_unless_it_is_empty() {
+        let mut guard = LoopGuard::default();
+        assert!(guard.check(&cursor(0), &Next::More(cursor(1)), "page", 0).is_ok());
+        assert!(guard.check(&cursor(1), &Next::More(cursor(2)), "page", 0).is_ok());
+        assert!(guard.check(&cursor(2), &Next::More(cursor(3)), "page", 5).is_err());
     }
 }

@@ -133,7 +133,10 @@ impl Laptop {
         let mut lines = BufReader::new(stdout).lines();
         let line = tokio::time::timeout(PATIENCE, lines.next_line()).await.expect("it answers");
         let line = line.expect("stdout can be read").unwrap_or_else(|| {
-            panic!("serve ended: {:?}", std::fs::read_to_string(self.folder.path().join("serve.log")))
+            panic!(
+                "serve ended: {:?}",
+                std::fs::read_to_string(self.folder.path().join("serve.log"))
+            )
         });
         Serving { child, announced: serde_json::from_str(&line).expect("serve prints JSON") }
     }

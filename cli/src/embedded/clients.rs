@@ -5,7 +5,8 @@ use aws_sdk_s3 as s3;
 
 use super::Endpoints;
 
-/// Key id and secret: S3 checks that requests are signed with them. Whoever can reach loopback here can read this file.
+/// Key id and secret: S3 checks that requests are signed with them, `DynamoDB` that they name the key id. They are no
+/// secret; what keeps web pages out is the guard.
 pub(super) const KEY: &str = "local";
 const REGION: &str = "us-east-1";
 

@@ -9,12 +9,15 @@
 //! <data>/endpoints.json       where it serves; present while it does
 //! ```
 //!
-//! The first process to open a folder owns and serves it; others attach to that one over loopback.
+//! The first process to open a folder owns and serves it; others attach to that one over loopback. Every program on this
+//! machine can, another user's too; web pages open in a browser here cannot (see `guard`).
 
 mod clients;
 mod dynamodb;
 mod endpoints;
 mod error;
+mod guard;
+mod http;
 mod lock;
 mod s3;
 mod server;

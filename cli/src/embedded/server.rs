@@ -3,24 +3,16 @@
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
-use std::pin::pin;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use hyper::Request;
-use hyper::body::{Body as _, Incoming};
-use hyper::header::{CONNECTION, EXPECT, HeaderValue};
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use hyper_util::server::conn::auto;
 use s3s::service::S3Service;
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use super::lock::FolderLock;
-use super::{EmbeddedError, Endpoints, Options, dynamodb, s3};
+use super::{EmbeddedError, Endpoints, Options, dynamodb, http, s3};
 
 /// More than cores: a worker that waits for the disk computes nothing.
 const WORKERS: usize = 4;
@@ -147,12 +139,8 @@ impl Stores {
     /// Serves until `finish`, then for as long as running requests take, within bounds.
     async fn serve(self, data: &Path, options: &Options, finish: CancellationToken) {
         let sweeper = tokio::spawn(dynamodb::sweep(self.database.clone(), options.sweep_every));
-        let dynamodb = tokio::spawn(dynoxide::server::serve_with_shutdown(
-            self.dynamodb,
-            self.database,
-            finish.clone().cancelled_owned(),
-        ));
-        let s3 = tokio::spawn(serve_s3(self.s3, self.service, finish.clone()));
+        let dynamodb = tokio::spawn(http::serve(self.dynamodb, self.database, finish.clone()));
+        let s3 = tokio::spawn(http::serve(self.s3, self.service, finish.clone()));
         finish.cancelled().await;
         // Before the listeners close, so that nobody attaches to a process on its way out.
         if let Err(error) = Endpoints::withdraw(data) {
@@ -171,7 +159,7 @@ impl Stores {
 fn listen(store: &'static str, port: u16) -> Result<(TcpListener, String), EmbeddedError> {
     let open = || -> io::Result<(TcpListener, String)> {
         let socket = TcpSocket::new_v4()?;
-        // Without Nagle's delay; accepted connections inherit it, also those that dynoxide accepts.
+        // Without Nagle's delay; accepted connections inherit it.
         socket.set_nodelay(true)?;
         #[cfg(unix)]
         socket.set_reuseaddr(true)?;
@@ -181,55 +169,4 @@ fn listen(store: &'static str, port: u16) -> Result<(TcpListener, String), Embed
         Ok((listener, url))
     };
     open().map_err(|source| EmbeddedError::Port { store, port, source })
-}
-
-async fn serve_s3(listener: TcpListener, service: S3Service, finish: CancellationToken) {
-    let connections = TaskTracker::new();
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = finish.cancelled() => break,
-        };
-        match accepted {
-            Ok((socket, _)) => {
-                connections.spawn(serve_connection(socket, service.clone(), finish.clone()));
-            }
-            Err(error) => {
-                // Out of file descriptors, mostly: it passes when connections close.
-                tracing::warn!(%error, "could not accept an S3 connection");
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-        }
-    }
-    connections.close();
-    connections.wait().await;
-}
-
-async fn serve_connection(socket: TcpStream, service: S3Service, finish: CancellationToken) {
-    let service = service_fn(move |request: Request<Incoming>| {
-        let waits_for_nothing =
-            request.headers().contains_key(EXPECT) && request.body().is_end_stream();
-        let answer = hyper::service::Service::call(&service, request);
-        async move {
-            let mut answer = answer.await?;
-            // boto3 asks for `100 Continue` even before an empty body. Hyper rightly sends none, and boto3 would then
-            // misread the next answer on this connection.
-            if waits_for_nothing {
-                answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-            }
-            Ok::<_, s3s::HttpError>(answer)
-        }
-    });
-    let builder = auto::Builder::new(TokioExecutor::new()).http1_only();
-    let mut connection = pin!(builder.serve_connection(TokioIo::new(socket), service));
-    let served = tokio::select! {
-        served = connection.as_mut() => served,
-        () = finish.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-    };
-    if let Err(error) = served {
-        tracing::debug!(error, "an S3 connection broke off");
-    }
 }

@@ -84,7 +84,6 @@ static PEOPLE: StreamFacts = StreamFacts {
     scopes: &["people:read"],
     optional: None,
     never_empty: None,
-    never_empty: None,
     pushed: false,
 };
 

@@ -6,6 +6,7 @@ mod crash;
 mod folder;
 mod objects;
 mod racing;
+mod strangers;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

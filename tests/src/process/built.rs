@@ -41,8 +41,11 @@ fn build(cargo: &std::ffi::OsStr, folder: &Path) {
         Some("debug") | None => "dev",
         Some(profile) => profile,
     };
+    // Whatever target folder the tests were built into, the binaries belong beside them.
+    let target = folder.parent().expect("target/debug");
     let mut command = Command::new(cargo);
     command.args(["build", "--quiet", "--workspace", "--profile", profile]);
+    command.arg("--target-dir").arg(target);
     for name in BINARIES {
         command.args(["--bin", name]);
     }

@@ -1,4 +1,9 @@
 //! End to end: a simulated company, the real drivers, embedded stores, faults, and the truth at the end.
 
+mod bad_input;
+mod oauth;
+mod privacy;
 mod pull_faults;
+mod store_faults;
 mod truth;
+mod webhook_faults;

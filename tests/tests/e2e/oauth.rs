@@ -30,7 +30,8 @@ async fn a_token_that_ends_within_a_sync_costs_one_refresh_and_no_page() {
     desk.set_page_size(5);
     let runs = stand.sync_some(TICKETS, Budget::unlimited()).await;
     assert_eq!(run_of(&runs, "tickets").outcome, Outcome::CaughtUp);
-    let statuses: Vec<_> = stand.requests("incremental/tickets").iter().map(|it| it.status).collect();
+    let statuses: Vec<_> =
+        stand.requests("incremental/tickets").iter().map(|it| it.status).collect();
     assert_eq!(statuses.iter().filter(|status| **status == Some(401)).count(), 1, "{statuses:?}");
     assert_eq!(refreshes(&stand), (2, 0));
     desk.limit_access_tokens(None, None);

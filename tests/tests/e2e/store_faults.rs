@@ -14,9 +14,8 @@ fn put(key: &str, fault: StoreFault) -> Injection {
     Injection::new(Operation::s3(Method::PUT, key), fault)
 }
 
-/// The write that saves the cursor of a stream.
-fn saving(stream: &str) -> Operation {
-    // It is the only update that names the new cursor.
+/// The updates of a stream's state: one takes the lease, one per page saves the cursor, one gives the lease back.
+fn state_of(stream: &str) -> Operation {
     Operation::dynamodb("UpdateItem").containing(&format!("STREAM#{CONNECTION}#{stream}"))
 }
 
@@ -112,8 +111,7 @@ async fn a_cursor_saved_without_an_answer_is_not_taken_for_a_lost_lease() {
     stand.drain().await;
     stand.simulator.zendesk().live(20);
     stand.settle();
-    // The first update of a run takes the lease, the second saves the cursor.
-    let lost = Injection::new(saving("tickets"), StoreFault::ApplyThenTimeout);
+    let lost = Injection::new(state_of("tickets"), StoreFault::ApplyThenTimeout);
     stand.dynamodb.inject(lost.skip(1).times(2));
     let runs = stand.sync().await;
     let run = run_of(&runs, "tickets");

@@ -132,9 +132,8 @@ async fn an_unknown_connection_is_refused_in_the_same_words_as_a_wrong_signature
         (http::Method::GET, &forged, Vec::new()),
         (http::Method::PUT, &forged, delivery.body.to_vec()),
     ] {
-        let ask = |url: &str| {
-            with(door.http.request(method.clone(), url), headers).body(body.clone())
-        };
+        let ask =
+            |url: &str| with(door.http.request(method.clone(), url), headers).body(body.clone());
         let (known, unknown) =
             (Door::answer(ask(&door.url)).await, Door::answer(ask(&unknown)).await);
         assert_eq!(known, unknown, "{method} of {} bytes", body.len());

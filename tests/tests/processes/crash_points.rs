@@ -53,7 +53,8 @@ fn points(of: &Situation) -> impl Iterator<Item = Point> {
 
 async fn laptop() -> Laptop {
     let laptop =
-        Laptop::with(simulator::Settings { people: 12, ..settled() }, "export_page_size = 10").await;
+        Laptop::with(simulator::Settings { people: 12, ..settled() }, "export_page_size = 10")
+            .await;
     laptop.desk().set_page_size(10);
     laptop
 }

@@ -46,7 +46,9 @@ async fn a_backfill_killed_fifty_times_lands_the_truth() {
         // Each fifth while it starts; the others somewhere in their work, told by the requests, however slow the machine.
         if kill % 5 > 0 {
             let until = laptop.desk().requests().len() + 1 + dice.below(40) as usize;
-            while laptop.desk().requests().len() < until && sync.try_wait().expect("it is ours").is_none() {
+            while laptop.desk().requests().len() < until
+                && sync.try_wait().expect("it is ours").is_none()
+            {
                 tokio::time::sleep(Duration::from_millis(3)).await;
             }
         }
@@ -117,7 +119,11 @@ async fn webhooks_acknowledged_by_a_receiver_killed_ten_times_are_landed() {
         assert_eq!(serving.ended().await.signal(), SIGKILL);
     }
     let acknowledged = sender.acknowledged().clone();
-    println!("{} of {} deliveries acknowledged in ten short lives", acknowledged.len(), deliveries.len());
+    println!(
+        "{} of {} deliveries acknowledged in ten short lives",
+        acknowledged.len(),
+        deliveries.len()
+    );
     assert_deliveries_are_landed(&laptop, &deliveries, &acknowledged).await;
     let serving = laptop.serve(&["--no-sync"]).await;
     address.send_replace(Some(serving.webhooks()));

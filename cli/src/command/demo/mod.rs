@@ -2,7 +2,7 @@
 //!
 //! The demo lives in `<data>/demo`, apart from real data: its settings, its stand-in secrets and its stores, so that
 //! every other command works on them afterwards. The company's past ends at an instant that is kept there, too; so a
-//! second demo over the same folder finds everything known already.
+//! second demo over the same folder replaces nothing that is known: lists that are reread whole show older states at most.
 
 mod company;
 mod report;

@@ -51,7 +51,7 @@ impl Report {
 
     pub(super) fn print(&self, company: &Company) {
         let first = if self.again {
-            "Read again: the helpdesk has nothing new"
+            "Read again: the company starts anew where its past ended, so what it shows is known or older"
         } else {
             "First pull: all that the helpdesk holds"
         };

@@ -52,7 +52,7 @@ pub(super) async fn tell_story(
     let first = pull(global, session).await?;
     let mut report = Report { first, ..Report::default() };
     if company.has_lived() {
-        aloud("     the rest of the story was told here before: all of it is known");
+        aloud("     the rest of the story was told here before and is not told twice");
     } else {
         let zendesk = company.simulator.zendesk();
         aloud("2/4  the company lives on: webhooks arrive, some twice, some never, none in order");

@@ -131,6 +131,7 @@ fn document(known: &Known, settings: Option<&Settings>) -> Value {
             "quota": stream.quota.map(|it| fact(quota(it.value).into(), it.evidence)),
             "scopes": stream.scopes,
             "optional": stream.optional,
+            "never_empty": stream.never_empty,
             "pushed": stream.pushed,
             "selected_by": selected_by(settings, source.name, stream.name),
         })

@@ -55,6 +55,9 @@ fn notes(stream: &shared::facts::StreamFacts) -> String {
     if let Some(why) = stream.optional {
         let _ = write!(notes, " An account may not offer it: {why}.");
     }
+    if let Some(why) = stream.never_empty {
+        let _ = write!(notes, " A first read that finds nothing fails: {why}.");
+    }
     if stream.pushed {
         notes.push_str(" Webhooks report its changes, too.");
     }

@@ -35,11 +35,15 @@ mod writes;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use axum::body::Body;
+use hyper::body::Incoming;
+use hyper::{Request, Response, StatusCode};
 use s3s::auth::SimpleAuth;
 use s3s::service::{S3Service, S3ServiceBuilder};
 use s3s::{S3Error, S3Result, s3_error};
 
 use super::clients::KEY;
+use super::http;
 use super::{Durability, EmbeddedError};
 
 pub(super) fn service(data: &Path, durability: Durability) -> Result<S3Service, EmbeddedError> {
@@ -47,6 +51,20 @@ pub(super) fn service(data: &Path, durability: Durability) -> Result<S3Service, 
     let mut builder = S3ServiceBuilder::new(store);
     builder.set_auth(SimpleAuth::from_single(KEY, KEY));
     Ok(builder.build())
+}
+
+impl http::Store for S3Service {
+    async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
+        match self.call(request.map(s3s::Body::from)).await {
+            Ok(answer) => answer.map(Body::new),
+            Err(error) => {
+                tracing::error!(?error, "could not write an S3 answer");
+                let mut answer = Response::new(Body::empty());
+                *answer.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+                answer
+            }
+        }
+    }
 }
 
 /// Names the file in an internal error; clients see it, and the file is theirs.

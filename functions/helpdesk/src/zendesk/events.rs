@@ -69,6 +69,10 @@ impl Stream for TicketEvents {
         mark.watermark()
     }
 
+    fn note(&self, mark: &Mark) -> Option<String> {
+        mark.note()
+    }
+
     fn map(&self, record: Fields<'_>, rows: &mut Rows<'_>) -> Result<(), Invalid> {
         let mut words = Words::new(record);
         words.fields.required_id("id")?;

@@ -68,6 +68,10 @@ impl Stream for Organizations {
         mark.watermark()
     }
 
+    fn note(&self, mark: &Mark) -> Option<String> {
+        mark.note()
+    }
+
     fn map(&self, record: Fields<'_>, rows: &mut Rows<'_>) -> Result<(), Invalid> {
         map(record, None, rows)
     }

@@ -98,6 +98,15 @@ impl Mark {
         instant(self.read_to?)
     }
 
+    /// The seconds that hold more changes than the export can tell.
+    pub(super) fn note(&self) -> Option<String> {
+        let last = instant(*self.crowded.last()?)?;
+        let count = self.crowded.len();
+        Some(format!(
+            "{count} seconds hold more changes than a page, and the export offers no more of them; the last is {last}"
+        ))
+    }
+
     fn moved(&self, since: i64, read_to: i64) -> Self {
         Self {
             since: since.max(self.since),

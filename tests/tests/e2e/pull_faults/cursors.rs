@@ -31,9 +31,8 @@ async fn an_empty_page_with_a_next_cursor_is_not_the_end() {
     let stand = with_deletions().await;
     let faults = stand.simulator.zendesk().faults();
     let paths = EXPORTS.iter().chain(&LISTS);
-    let injected: Vec<_> = paths
-        .map(|path| (path, faults.inject_on(path, Fault::EmptyPageWithNext, 1)))
-        .collect();
+    let injected: Vec<_> =
+        paths.map(|path| (path, faults.inject_on(path, Fault::EmptyPageWithNext, 1))).collect();
     assert_others_caught_up(&stand.sync().await, "");
     for (path, injected) in injected {
         assert_eq!(injected.fired(), 1, "{path}");
@@ -120,6 +119,8 @@ async fn records_that_change_between_two_pages_are_not_lost() {
     let desk = stand.simulator.zendesk();
     // No second of the history has as many events as a page.
     desk.set_page_size(15);
+    // Thirteen users are one page; so there is a second.
+    desk.faults().inject_on(EXPORTS[1], Fault::EmptyPageWithNext, 1);
     let injected: Vec<_> = EXPORTS[..3]
         .iter()
         .map(|path| desk.faults().inject_on(path, Fault::InsertWhilePaging, 3))

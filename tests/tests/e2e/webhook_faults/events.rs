@@ -136,8 +136,7 @@ async fn webhooks_and_a_poll_at_once_agree_on_the_newest() {
     door.desk().live(30);
     door.stand.settle();
     let plan = DeliveryPlan { concurrency: 8, shuffle: true, ..DeliveryPlan::default() };
-    let (report, _) =
-        tokio::join!(door.desk().send_webhooks(&door.url, &plan), door.stand.sync());
+    let (report, _) = tokio::join!(door.desk().send_webhooks(&door.url, &plan), door.stand.sync());
     assert_eq!(report.acknowledged.len(), report.sent.len(), "{report:?}");
     door.stand.recover().await;
 }
@@ -197,7 +196,10 @@ async fn an_event_lands_though_its_record_cannot_be_read_again() {
         let landed = door.stand.landed().await;
         let subject = landed.ticket(ticket).expect("the event's content").subject.clone();
         assert_eq!(subject.into_value().as_deref(), Some("The oven is cold"));
-        assert_eq!(landed.row(Table::Ticket, "ticket", ticket).unwrap().version().source_version % 10, 0);
+        assert_eq!(
+            landed.row(Table::Ticket, "ticket", ticket).unwrap().version().source_version % 10,
+            0
+        );
     }
     door.stand.settle();
     door.stand.recover().await;

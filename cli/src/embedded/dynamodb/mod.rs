@@ -1,5 +1,8 @@
 //! `DynamoDB` by dynoxide over one `SQLite` file.
 
+mod operations;
+mod service;
+
 use std::path::Path;
 use std::time::Duration;
 
