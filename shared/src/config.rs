@@ -387,7 +387,7 @@ fn suggestion(wanted: &str, known: &[&str]) -> String {
         .map(|name| (strsim::jaro_winkler(wanted, name), name))
         .filter(|(likeness, _)| *likeness > 0.75)
         .max_by(|(a, _), (b, _)| a.total_cmp(b))
-        .map(|(_, name)| format!("; did you mean {name:?}?"))
+        .map(|(_, name)| format!(" (did you mean {name:?}?)"))
         .unwrap_or_default()
 }
 

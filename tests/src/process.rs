@@ -1,6 +1,7 @@
 //! The real binaries as processes: freshly built, set up for a simulated company, ended at any moment, and what they leave.
 
 mod built;
+pub mod cloud;
 
 use std::collections::BTreeSet;
 use std::process::{ExitStatus, Output, Stdio};

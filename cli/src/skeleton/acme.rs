@@ -73,8 +73,8 @@ static PEOPLE: StreamFacts = StreamFacts {
     object: "person",
     reads: "Every person with their name.",
     // TODO: how long a change takes to show up; a window ends at now − lag.
-    lag: fact(Duration::from_secs(60), REFERENCE),
-    lookback: fact(Duration::from_secs(60), REFERENCE),
+    lag: fact(Duration::from_mins(1), REFERENCE),
+    lookback: fact(Duration::from_mins(1), REFERENCE),
     granularity: fact(Granularity::Second, REFERENCE),
     order: fact(Order::ByChange, REFERENCE),
     deletes: fact(Deletes::None, REFERENCE),

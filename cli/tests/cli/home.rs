@@ -55,7 +55,7 @@ pub(crate) fn tributary(folder: &std::path::Path, arguments: &[&str]) -> Command
 }
 
 pub(crate) async fn run(mut command: Command) -> Ran {
-    let ended = tokio::time::timeout(Duration::from_secs(120), command.output())
+    let ended = tokio::time::timeout(Duration::from_mins(2), command.output())
         .await
         .expect("the command hangs")
         .unwrap();

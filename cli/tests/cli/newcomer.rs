@@ -101,7 +101,7 @@ async fn what_does_not_map_is_counted_and_kept() {
     for kind in [BadRecord::RequesterMissing, BadRecord::RequesterMissing, BadRecord::IdNull] {
         zendesk.add_bad_record(kind);
     }
-    home.simulator.clock().advance(Duration::from_secs(120));
+    home.simulator.clock().advance(Duration::from_mins(2));
     let synced = home.run(&["sync", "desk/tickets", "--json"]).await.expect(0).json();
     assert_eq!(synced["runs"][0]["quarantined"], 3);
     let listed = home.run(&["quarantine", "list", "desk", "--json"]).await.expect(0).json();
@@ -142,7 +142,7 @@ async fn an_interrupted_sync_says_how_to_go_on() {
     let home = Home::new().await;
     let slow = home.simulator.zendesk().faults().inject_on(
         "/users",
-        Fault::SlowBody(Duration::from_secs(60)),
+        Fault::SlowBody(Duration::from_mins(1)),
         1,
     );
     let mut command = home.command(&["sync", "--json"]);

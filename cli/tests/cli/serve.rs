@@ -74,7 +74,7 @@ async fn the_schedule_reads_at_once() {
             tokio::time::sleep(std::time::Duration::from_millis(100)).await;
         }
     };
-    tokio::time::timeout(std::time::Duration::from_secs(60), caught_up)
+    tokio::time::timeout(std::time::Duration::from_mins(1), caught_up)
         .await
         .expect("the schedule reads nothing");
     signal(&child, "-INT").await;

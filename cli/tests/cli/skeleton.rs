@@ -7,12 +7,7 @@ use tempfile::TempDir;
 
 use crate::home::{run, tributary};
 
-#[expect(
-    missing_docs,
-    dead_code,
-    unreachable_pub,
-    reason = "a connector's file is public in its crate"
-)]
+#[expect(unreachable_pub, reason = "a connector's file is public in its crate")]
 #[path = "../../src/skeleton/acme.rs"]
 mod acme;
 

@@ -189,8 +189,9 @@ impl Landing {
         } else {
             HashMap::new()
         };
-        let ledger = sheet.settle(&known)?;
-        let landing_key = self.land_rows(&sheet).await?;
+        sheet.settle(&known);
+        let (landing_key, created) = self.land_rows(&sheet).await?;
+        let ledger = sheet.count(created)?;
         point(Point::AfterLanding);
         if !sheet.quarantine.is_empty() {
             let Place { connection, stream, .. } = batch.place;
@@ -207,21 +208,22 @@ impl Landing {
         Ok(ledger)
     }
 
-    /// Writes the rows that are not known yet as one object; returns its key.
+    /// Writes the rows that are not known yet as one object; returns its key and whether it is new.
     ///
     /// `landing/<connection>/<stream>/dt=<day>/<sha256 of the rows' keys and versions>.ndjson.zst`: the same rows landed
     /// again after a crash find their object there.
-    async fn land_rows(&self, sheet: &Sheet<'_>) -> Result<String, Error> {
+    async fn land_rows(&self, sheet: &Sheet<'_>) -> Result<(String, Created), Error> {
         let Batch { place: Place { connection, stream, .. }, raw_key, received_at, .. } =
             sheet.batch;
         let (day, name) = (day(received_at), sheet.identity());
         let key = format!("landing/{connection}/{stream}/dt={day}/{name}.ndjson.zst");
         let rows = sheet.unknown().count();
-        if rows > 0 {
-            let notes = [("raw-key", raw_key.to_owned()), ("rows", rows.to_string())];
-            self.objects.create(&key, compress(&sheet.lines())?, &notes).await?;
+        if rows == 0 {
+            return Ok((key, Created::AlreadyThere));
         }
-        Ok(key)
+        let notes = [("raw-key", raw_key.to_owned()), ("rows", rows.to_string())];
+        let created = self.objects.create(&key, compress(&sheet.lines())?, &notes).await?;
+        Ok((key, created))
     }
 }
 

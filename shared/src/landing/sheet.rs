@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use super::records::{Body, ItemKey, Known, Write};
-use super::{Attempt, Batch, MAPPER_VERSION, Quarantined};
+use super::{Attempt, Batch, Created, MAPPER_VERSION, Quarantined};
 use crate::clock;
 use crate::error::{Error, Invalid, json_reason};
 use crate::ledger::Ledger;
@@ -141,9 +141,8 @@ impl<'a> Sheet<'a> {
         });
     }
 
-    /// Compares each row with what is known and with the rows before it, and counts: records, not rows; one with any
-    /// new row landed.
-    pub(super) fn settle(&mut self, known: &HashMap<ItemKey, Known>) -> Result<Ledger, Error> {
+    /// Compares each row with what is known and with the rows before it.
+    pub(super) fn settle(&mut self, known: &HashMap<ItemKey, Known>) {
         let mut newest: HashMap<(Table, &str), Version> = HashMap::with_capacity(self.rows.len());
         for row in &mut self.rows {
             let version = row.provenance.version();
@@ -163,17 +162,27 @@ impl<'a> Sheet<'a> {
                 newest.insert(key, version);
             }
         }
+    }
+
+    /// Counts records, not rows: one with any new row landed. An older row is news only if its object is.
+    pub(super) fn count(&self, created: Created) -> Result<Ledger, Error> {
+        let mut ledger = self.ledger;
+        let is_news = |row: &Row| match row.fate {
+            Fate::Newer { .. } => true,
+            Fate::Older => created == Created::New,
+            Fate::Unchanged => false,
+        };
         for rows in self.rows.chunk_by(|a, b| a.record == b.record) {
-            if rows.iter().all(|row| row.fate == Fate::Unchanged) {
-                self.ledger.unchanged += 1;
+            if !rows.iter().any(is_news) {
+                ledger.unchanged += 1;
                 continue;
             }
-            self.ledger.landed += 1;
+            ledger.landed += 1;
             let missed = rows.iter().any(|row| row.fate == Fate::Newer { missed: true });
-            self.ledger.missed_by_webhook += u64::from(self.batch.expected && missed);
+            ledger.missed_by_webhook += u64::from(self.batch.expected && missed);
         }
-        self.ledger.check()?;
-        Ok(self.ledger)
+        ledger.check()?;
+        Ok(ledger)
     }
 
     /// The rows that are not known yet.

@@ -10,7 +10,9 @@ use simulator::zendesk::{BadRecord, NewTicket};
 /// Adds these malformed records to the exports; returns their ids in the same order.
 fn add(stand: &Stand, kinds: &[BadRecord]) -> Vec<u64> {
     let desk = stand.simulator.zendesk();
-    kinds.iter().for_each(|kind| desk.add_bad_record(*kind));
+    for kind in kinds {
+        desk.add_bad_record(*kind);
+    }
     stand.settle();
     desk.truth().bad_records.iter().map(|bad| bad.id).collect()
 }

@@ -22,13 +22,13 @@ struct Buffer(Arc<Mutex<Vec<u8>>>);
 
 impl Buffer {
     fn text(&self) -> String {
-        String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
+        String::from_utf8_lossy(&self.0.lock().expect("no test panicked in it")).into_owned()
     }
 }
 
 impl Write for Buffer {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
+        self.0.lock().expect("no test panicked in it").write(bytes)
     }
 
     fn flush(&mut self) -> std::io::Result<()> {
@@ -106,13 +106,15 @@ async fn a_bad_day(stand: &Stand) -> Vec<Run> {
         channel: "email",
         priority: None,
     });
-    BadRecord::ALL.iter().for_each(|kind| desk.add_bad_record(*kind));
+    for kind in BadRecord::ALL {
+        desk.add_bad_record(kind);
+    }
     let url = stand.serve().await;
     let forged = DeliveryPlan { secret: Some("guess".to_owned()), ..DeliveryPlan::default() };
     desk.send_webhooks(&url, &forged).await;
     desk.faults().inject_on("show_many", Fault::Status(500), 1);
     desk.rename_user(user, "Canary Featherstone-Smythe");
-    desk.fire_trigger(*desk.truth().tickets.keys().next().unwrap());
+    desk.fire_trigger(*desk.truth().tickets.keys().next().expect("a ticket"));
     desk.send_webhooks(&url, &DeliveryPlan::default()).await;
     stand.settle();
     let mut runs = Vec::new();
@@ -137,7 +139,8 @@ async fn a_bad_day(stand: &Stand) -> Vec<Run> {
         e2e::fault_proxy::StoreFault::AccessDenied,
     ));
     runs.extend(stand.sync().await);
-    stand.hub().retry_quarantine(&shared::hub::Selection::default()).await.unwrap();
+    let everything = shared::hub::Selection::default();
+    stand.hub().retry_quarantine(&everything).await.expect("the bucket answers");
     stand.recover().await;
     runs
 }

@@ -35,7 +35,7 @@ impl Door {
 
     /// A customer whose address changed just now, and the delivery that says so.
     fn news(&self, email: &str) -> (u64, Delivery) {
-        let user = *self.desk().truth().users.keys().next_back().unwrap();
+        let user = *self.desk().truth().users.keys().next_back().expect("a user");
         self.desk().change_email(user, email);
         (user, self.last())
     }

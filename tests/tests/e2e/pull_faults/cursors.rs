@@ -19,8 +19,8 @@ async fn with_deletions() -> Stand {
     let stand = Stand::small().await;
     let desk = stand.simulator.zendesk();
     let (users, tickets) = (desk.truth().users, desk.truth().tickets);
-    desk.delete_user(*users.keys().next_back().unwrap());
-    desk.delete_ticket(*tickets.keys().next_back().unwrap());
+    desk.delete_user(*users.keys().next_back().expect("a user"));
+    desk.delete_ticket(*tickets.keys().next_back().expect("a ticket"));
     stand.settle();
     stand
 }

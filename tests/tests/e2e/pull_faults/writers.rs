@@ -48,7 +48,8 @@ async fn taken_over(stand: &Stand, zombie_ms: u64, successor_ms: u64) -> (Run, R
     let zombie = stand.sync_some(SELECTION, Budget::unlimited());
     let successor = async {
         eventually("the zombie is in its page", || sleeping.fired() > 0).await;
-        stand.hub().state().break_lease(CONNECTION, "tickets").await.unwrap();
+        let state = stand.hub().state().clone();
+        state.break_lease(CONNECTION, "tickets").await.expect("the lease ends");
         let busy = slow(stand, successor_ms);
         let runs = stand.sync_some(SELECTION, Budget::unlimited()).await;
         assert_eq!(busy.fired(), 1);

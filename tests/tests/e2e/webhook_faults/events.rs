@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use e2e::fault_proxy::{Injection, Operation, StoreFault};
 use e2e::landed::Landed;
-use e2e::stand::run_of;
+use e2e::stand::{eventually, run_of};
 use shared::schema::Table;
 use simulator::Fault;
-use simulator::zendesk::{DeliveryPlan, NewTicket};
+use simulator::zendesk::{Delivery, DeliveryPlan, NewTicket, Status};
 use tokio::task::JoinSet;
 
 use super::Door;
@@ -23,7 +24,7 @@ fn has_email(landed: &Landed, user: u64, email: &str) -> bool {
 }
 
 fn ticket_of(door: &Door) -> u64 {
-    let requester_id = *door.desk().truth().users.keys().next_back().unwrap();
+    let requester_id = *door.desk().truth().users.keys().next_back().expect("a user");
     door.desk().create_ticket(NewTicket {
         requester_id,
         subject: "The oven is cold".to_owned(),
@@ -103,6 +104,48 @@ async fn an_older_change_that_comes_late_lands_beside_the_newer_and_not_over_it(
     let landed = door.stand.landed().await;
     assert!(has_email(&landed, user, "second@example.org"));
     assert_eq!(landed.row_count("user"), 2, "the history has both");
+    door.stand.settle();
+    door.stand.recover().await;
+}
+
+/// Delivers `first`, whose write is held up on its way, and `second` meanwhile.
+async fn overtaken(door: &Door, write: Operation, first: &Delivery, second: &Delivery) {
+    let held_up = StoreFault::Delay(Duration::from_millis(1500));
+    let before = door.stand.dynamodb.fired("Delay");
+    door.stand.dynamodb.inject(Injection::new(write, held_up));
+    let newer = async {
+        eventually("the older write is under way", || door.stand.dynamodb.fired("Delay") > before)
+            .await;
+        door.deliver(second).await
+    };
+    let (older, newer) = tokio::join!(door.deliver(first), newer);
+    assert!(older.status == 202 && newer.status == 202, "{older:?} {newer:?}");
+}
+
+/// RELIABILITY 11, 13: the older change is read first and written last.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_that_is_overtaken_on_its_way_is_refused_by_its_version() {
+    let door = Door::open().await;
+    door.desk().faults().inject_on("show_many", Fault::Status(500), 4);
+    let later = || door.stand.simulator.clock().advance(Duration::from_secs(2));
+    let (user, first) = door.news("first@example.org");
+    later();
+    let (_, second) = door.news("second@example.org");
+    let write = Operation::dynamodb("PutItem").containing(&format!("user/{user}"));
+    overtaken(&door, write, &first, &second).await;
+    let ticket = ticket_of(&door);
+    let created = door.last();
+    later();
+    door.desk().set_status(ticket, Status::Pending);
+    let moved = door.last();
+    let write = Operation::dynamodb("TransactWriteItems").containing(&format!("ticket/{ticket}"));
+    overtaken(&door, write, &created, &moved).await;
+    let landed = door.stand.landed().await;
+    for (object, id) in [("user", user), ("ticket", ticket)] {
+        let item = &landed.item(object, id).expect("an item")["row"];
+        let newest = if object == "user" { "second@example.org" } else { "pending" };
+        assert!(item.as_s().unwrap().contains(newest), "{item:?}");
+    }
     door.stand.settle();
     door.stand.recover().await;
 }
