@@ -264,7 +264,7 @@ impl Settings {
             }
         };
         if let Some(key) = table.keys().next() {
-            return Err(unknown_key("", key, &["store", "connections"]));
+            return Err(unknown_key(key, &["store", "connections"]));
         }
         let connections = connections
             .into_iter()
@@ -304,11 +304,7 @@ fn open_connection(name: &str, value: toml::Value, sources: &Sources) -> Result<
         }
         Some(wanted) => {
             sources.iter().find(|source| source.facts().name == wanted).ok_or_else(|| {
-                Error::Config(format!(
-                    "unknown source {wanted:?}{}; one of {}",
-                    suggestion(wanted, &known),
-                    known.join(", ")
-                ))
+                Error::Config(format!("unknown source {wanted:?}{}", suggestion(wanted, &known)))
             })?
         }
     };
@@ -316,7 +312,7 @@ fn open_connection(name: &str, value: toml::Value, sources: &Sources) -> Result<
     let own_keys = properties(&source.settings_schema());
     let all: Vec<&str> = common_keys.iter().chain(&own_keys).map(String::as_str).collect();
     if let Some(key) = table.keys().find(|key| !all.contains(&key.as_str())) {
-        return Err(unknown_key("", key, &all));
+        return Err(unknown_key(key, &all));
     }
     let (own, common): (toml::Table, toml::Table) =
         table.into_iter().partition(|(key, _)| own_keys.contains(key));
@@ -334,9 +330,8 @@ fn open_connection(name: &str, value: toml::Value, sources: &Sources) -> Result<
         let known: Vec<&str> = connector.streams.iter().map(|stream| stream.facts().name).collect();
         if let Some(wrong) = selected.iter().find(|name| !known.contains(&name.as_str())) {
             return Err(Error::Config(format!(
-                "streams: unknown stream {wrong:?}{}; one of {}",
-                suggestion(wrong, &known),
-                known.join(", ")
+                "streams: unknown stream {wrong:?}{}",
+                suggestion(wrong, &known)
             )));
         }
     }
@@ -381,16 +376,19 @@ fn properties(schema: &serde_json::Value) -> Vec<String> {
         .unwrap_or_default()
 }
 
+/// The known name that was probably meant, or else all of them.
 fn suggestion(wanted: &str, known: &[&str]) -> String {
     known
         .iter()
         .map(|name| (strsim::jaro_winkler(wanted, name), name))
         .filter(|(likeness, _)| *likeness > 0.75)
         .max_by(|(a, _), (b, _)| a.total_cmp(b))
-        .map(|(_, name)| format!(" (did you mean {name:?}?)"))
-        .unwrap_or_default()
+        .map_or_else(
+            || format!("; one of {}", known.join(", ")),
+            |(_, name)| format!("; did you mean {name:?}?"),
+        )
 }
 
-fn unknown_key(place: &str, key: &str, known: &[&str]) -> Error {
-    Error::Config(format!("{place}unknown key {key:?}{}", suggestion(key, known)))
+fn unknown_key(key: &str, known: &[&str]) -> Error {
+    Error::Config(format!("unknown key {key:?}{}", suggestion(key, known)))
 }

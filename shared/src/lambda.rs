@@ -148,7 +148,11 @@ impl SyncFunction {
                 .map_err(|error| Failure::Decode(crate::error::json_reason(&error)))?;
             return Ok(serde_json::to_value(self.land(batch).await)?);
         }
-        let Schedule { connection, stream } = serde_json::from_value(payload).unwrap_or_default();
+        // An event that cannot be read must not be taken for the one that names nothing and reads everything.
+        let schedule: Option<Schedule> = serde_json::from_value(payload).map_err(|error| {
+            Failure::Decode(format!("event: {}", crate::error::json_reason(&error)))
+        })?;
+        let Schedule { connection, stream } = schedule.unwrap_or_default();
         let runs = self.hub.sync(&Selection { connection, stream }, budget, &Unobserved).await?;
         if let Some(failed) = runs.iter().find(|run| run.outcome == Outcome::Failed) {
             let failures = runs.iter().filter(|run| run.outcome == Outcome::Failed).count();

@@ -195,7 +195,7 @@ impl Landing {
         point(Point::AfterLanding);
         if !sheet.quarantine.is_empty() {
             let Place { connection, stream, .. } = batch.place;
-            let (day, name) = (day(batch.received_at), Sha256::of(&sheet.quarantine));
+            let (day, name) = (day(batch.received_at), sheet.quarantine_identity());
             let key = format!("quarantine/{connection}/{stream}/dt={day}/{name}.ndjson.zst");
             let notes = [("raw-key", batch.raw_key.to_owned())];
             self.objects.create(&key, compress(&sheet.quarantine)?, &notes).await?;

@@ -23,6 +23,8 @@ pub(super) struct Sheet<'a> {
     pub(super) rows: Vec<Row>,
     /// Quarantined records, a line each.
     pub(super) quarantine: Vec<u8>,
+    /// Which records those are, and why.
+    quarantine_identity: Vec<u8>,
     ledger: Ledger,
     buffer: Vec<u8>,
     content: Content,
@@ -56,6 +58,7 @@ impl<'a> Sheet<'a> {
             batch,
             rows: Vec::new(),
             quarantine: Vec::new(),
+            quarantine_identity: Vec::new(),
             ledger: Ledger::default(),
             buffer: Vec::new(),
             content: Content::default(),
@@ -81,6 +84,10 @@ impl<'a> Sheet<'a> {
             }
             Err(Invalid { field, reason }) => {
                 self.ledger.quarantined += 1;
+                for part in [&raw_key, &field, &reason] {
+                    self.quarantine_identity.extend_from_slice(part.as_bytes());
+                    self.quarantine_identity.push(0);
+                }
                 let quarantined = Quarantined {
                     connection: self.batch.place.connection.to_owned(),
                     stream: self.batch.place.stream.to_owned(),
@@ -207,6 +214,11 @@ impl<'a> Sheet<'a> {
             identity.extend_from_slice(&row.provenance.content_sha256.0);
         }
         Sha256::of(&identity)
+    }
+
+    /// A digest of which records do not map and why: the same ones, whenever they were read.
+    pub(super) fn quarantine_identity(&self) -> Sha256 {
+        Sha256::of(&self.quarantine_identity)
     }
 
     /// The records to write: rows newer than what is known, whose lines are in the object `landing_key`.

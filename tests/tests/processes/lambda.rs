@@ -61,7 +61,10 @@ async fn a_tick_of_the_schedule_lands_the_truth_with_settings_from_the_bucket_or
     let file = cloud.settings_file();
     let function = cloud.spawn("helpdesk-sync", &[("TRIBUTARY_CONFIG", &file)]);
     let runs = sync(&function, &schedule_event()).await;
-    assert!(runs.iter().all(|run| run["landed"] == 0), "another process landed it again: {runs:#?}");
+    assert!(
+        runs.iter().all(|run| run["landed"] == 0),
+        "another process landed it again: {runs:#?}"
+    );
     let tickets = json!({"connection": "helpdesk-eu", "stream": "tickets"});
     assert_eq!(sync(&function, &tickets).await.len(), 1);
 }
@@ -72,7 +75,9 @@ async fn a_short_deadline_pauses_in_time_and_the_next_tick_goes_on() {
     cloud.desk().set_page_size(4);
     // Each page takes a second, so that three of the slowest soon are more than is left.
     cloud.desk().faults().schedule(
-        Injection::new(Fault::SlowBody(Duration::from_millis(900))).on("incremental/tickets").times(4),
+        Injection::new(Fault::SlowBody(Duration::from_millis(900)))
+            .on("incremental/tickets")
+            .times(4),
     );
     let function = cloud.spawn("helpdesk-sync", &[]);
     function.first_next().await;
@@ -96,7 +101,11 @@ async fn a_stream_that_fails_fails_the_invocation_and_stops_no_other() {
     assert!(error.message.starts_with("1 of 7 streams failed; helpdesk-eu/tickets"), "{error}");
     let landed = cloud.landed().await;
     let (users, tickets) = (cloud.desk().truth().users, cloud.desk().truth().tickets);
-    assert!(users.keys().all(|id| landed.row(shared::schema::Table::PersonRecord, "user", id).is_some()));
+    assert!(
+        users
+            .keys()
+            .all(|id| landed.row(shared::schema::Table::PersonRecord, "user", id).is_some())
+    );
     assert!(!tickets.is_empty());
     sync(&function, &schedule_event()).await;
     cloud.landed().await.assert_is(&cloud.desk().truth());
@@ -217,8 +226,17 @@ async fn wrong_settings_end_the_start_with_an_error_that_names_the_key() {
     for (wrong, key) in [
         (right.replace("email", "emial"), "emial"),
         (format!("{right}token_typo = \"{secret}\"\n"), "token_typo"),
-        (right.replace("token = {", &format!("token = \"{secret}\" # {{")), "secrets do not belong"),
-        (right.replace("source = \"zendesk\"", &format!("source = \"zendesk\"\n{secret} {secret}")), "line 3"),
+        (
+            right.replace("token = {", &format!("token = \"{secret}\" # {{")),
+            "secrets do not belong",
+        ),
+        (
+            right.replace(
+                "source = \"zendesk\"",
+                &format!("source = \"zendesk\"\n{secret} {secret}"),
+            ),
+            "line 3",
+        ),
     ] {
         cloud.put_settings(&wrong).await;
         for name in ["helpdesk-sync", "helpdesk-webhook"] {
@@ -230,9 +248,14 @@ async fn wrong_settings_end_the_start_with_an_error_that_names_the_key() {
         }
     }
     cloud.put_settings(&right).await;
-    let function = cloud.spawn("helpdesk-sync", &[("TRIBUTARY_CONFIG", "s3://tributary/missing.toml")]);
+    let function =
+        cloud.spawn("helpdesk-sync", &[("TRIBUTARY_CONFIG", "s3://tributary/missing.toml")]);
     function.init_error().await.expect("there are no settings");
-    assert!(function.logs().join("\n").contains("s3://tributary/missing.toml"), "{:#?}", function.logs());
+    assert!(
+        function.logs().join("\n").contains("s3://tributary/missing.toml"),
+        "{:#?}",
+        function.logs()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -267,12 +290,17 @@ async fn a_function_ended_in_the_middle_of_its_work_leaves_what_the_next_goes_on
     let function = cloud.spawn("helpdesk-sync", &[]);
     function.first_next().await;
     let tick = schedule_event();
-    let (ended, ()) = tokio::join!(function.invoke(&tick, Duration::from_secs(5)), async {
-        while cloud.desk().requests().len() < 12 {
+    let in_the_middle = async {
+        // Seven streams have asked for their first page, and one at least for its second.
+        while cloud.desk().requests().len() < 8 {
             tokio::time::sleep(Duration::from_millis(3)).await;
         }
         terminate(function.id()).await;
-    });
+    };
+    let (ended, _) = tokio::join!(
+        function.invoke(&tick, Duration::from_secs(6)),
+        tokio::time::timeout(MINUTE, in_the_middle)
+    );
     assert_eq!(ended.expect_err("it is gone").error_type, "Runtime.ExitError");
     // The leases of the dead run end with the time it had.
     tokio::time::sleep(Duration::from_secs(13)).await;
