@@ -21,7 +21,7 @@ pub(crate) async fn run(starts: usize) {
                 ("TRIBUTARY_BUCKET", "bench".to_owned()),
                 ("TRIBUTARY_CUSTOMERS_TABLE", "bench-customers".to_owned()),
                 ("TRIBUTARY_STATE_TABLE", "bench-state".to_owned()),
-                ("TRIBUTARY_QUEUE_URL", queue.url().to_owned()),
+                ("TRIBUTARY_QUEUE_URL", queue.url()),
             ];
             let function =
                 LambdaRuntime::start().env(aws.env()).spawn(&crate::beside(name), environment);

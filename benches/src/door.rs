@@ -54,11 +54,11 @@ pub(crate) async fn run(deliveries: usize, concurrency: usize) {
         .find(|line| line.starts_with("VmHWM"))
         .unwrap_or("VmHWM: unknown")
         .to_owned();
-    door.kill().expect("the door stops");
+    door.kill().and_then(|()| door.wait()).expect("the door stops");
     let queued = queue.messages().len();
     assert_eq!(queued, deliveries, "every acknowledged delivery is in the queue");
     times.sort_unstable();
-    let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize].as_secs_f64() * 1e3;
+    let at = |share| crate::quantile(&times, share);
     println!(
         "deliveries         {deliveries}, {concurrency} at a time, all acknowledged and queued"
     );

@@ -2,10 +2,11 @@
 //!
 //! The figures in `docs/benchmarks.md` come from here. Wall time depends on the machine; tickets per CPU second less so.
 #![allow(clippy::print_stdout, reason = "a benchmark prints its figures")]
-#![expect(
-    clippy::expect_used,
-    clippy::unwrap_used,
-    reason = "a benchmark stops at the first thing that is wrong"
+#![allow(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "figures for people, far below the 52 bits of a float"
 )]
 
 mod cold_start;
@@ -73,4 +74,9 @@ fn beside(name: &str) -> PathBuf {
         path.display()
     );
     path
+}
+
+/// The time that this share of the sorted times does not exceed, in milliseconds.
+fn quantile(sorted: &[std::time::Duration], share: f64) -> f64 {
+    sorted[((sorted.len() - 1) as f64 * share) as usize].as_secs_f64() * 1e3
 }

@@ -45,6 +45,8 @@ pub struct Held {
     cursor: Option<Box<RawValue>>,
     /// The source asked not to be called before this.
     pub not_before: Option<Timestamp>,
+    /// Whether an earlier run has read everything that there was.
+    pub caught_up: bool,
 }
 
 impl Held {
@@ -197,6 +199,7 @@ impl State {
             lease_until: until,
             cursor,
             not_before: time_of(&item, "not_before"),
+            caught_up: item.contains_key("caught_up_at"),
         }))
     }
 

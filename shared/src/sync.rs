@@ -238,7 +238,8 @@ impl Puller<'_> {
             stream,
             facts,
             horizon,
-            catching_up: held.cursor().is_some(),
+            resumes: held.cursor().is_some(),
+            reconciles: held.caught_up,
             cursor: stream.start(held.cursor(), &horizon)?,
             guard: LoopGuard::default(),
             prefetched: None,
@@ -295,8 +296,10 @@ struct Walk<'w> {
     stream: &'w dyn AnyStream,
     facts: &'static StreamFacts,
     horizon: Horizon,
-    /// Whether an earlier run has read this stream: then its webhooks should have brought what is new.
-    catching_up: bool,
+    /// Whether an earlier run has read a part of this stream.
+    resumes: bool,
+    /// Whether an earlier run has read all of it: then webhooks should have brought what is new.
+    reconciles: bool,
     cursor: Box<RawValue>,
     guard: LoopGuard,
     prefetched: Option<Prefetch>,
@@ -341,7 +344,7 @@ impl Walk<'_> {
         let attempts = attempts(records, &context, |fields, rows| self.stream.map(fields, rows));
         let pushes = !connection.common.webhook_secrets.is_empty();
         let batch = Batch {
-            expected: self.catching_up && self.facts.pushed && pushes,
+            expected: self.reconciles && self.facts.pushed && pushes,
             ..Batch::of(connection, self.facts.name, &raw_key, response.received_at)
         };
         let landed = Ledger { pages: 1, ..landing.land(batch, attempts).await? };
@@ -386,7 +389,7 @@ impl Walk<'_> {
 
     /// A first read of everything that finds nothing, where there must be something, is no success.
     fn refuse_nothing(&self, next: &Next<Box<RawValue>>, fetched: u64) -> Result<(), Error> {
-        let everything = !self.catching_up && self.puller.connection.common.start.is_none();
+        let everything = !self.resumes && self.puller.connection.common.start.is_none();
         match self.facts.never_empty {
             Some(why) if everything && fetched == 0 && matches!(next, Next::Done(_)) => {
                 let what = format!("the source shows no {} at all, though {why}", self.facts.name);

@@ -5,7 +5,7 @@
 //! everybody else waits for that.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use secrecy::{ExposeSecret, SecretString};
@@ -104,6 +104,25 @@ const CLAIM: Duration = Duration::from_secs(30);
 /// How long before its end an access token is renewed. Not earlier: a refresh burns the refresh token.
 const RENEW_BEFORE: Duration = Duration::from_mins(1);
 
+/// How long a refused refresh token is not tried again: every stream of a run asks, and a vendor that sees a spent token
+/// again and again takes us for a thief.
+const REFUSED: Duration = Duration::from_mins(1);
+
+/// A refresh that the source refused.
+struct Refusal {
+    at: Instant,
+    version: u64,
+    seed: String,
+    status: u16,
+}
+
+impl Refusal {
+    fn is_of(&self, tokens: &Tokens) -> bool {
+        let same = self.version == tokens.version && self.seed == tokens.seed;
+        same && self.at.elapsed() < REFUSED
+    }
+}
+
 /// The signing-in of one connection.
 pub(crate) struct SignIn {
     connection: String,
@@ -113,6 +132,7 @@ pub(crate) struct SignIn {
     register: Arc<dyn TokenRegister>,
     http: reqwest::Client,
     current: Mutex<Option<Tokens>>,
+    refused: Mutex<Option<Refusal>>,
 }
 
 impl SignIn {
@@ -132,6 +152,7 @@ impl SignIn {
             register,
             http,
             current: Mutex::default(),
+            refused: Mutex::default(),
         }
     }
 
@@ -188,6 +209,11 @@ impl SignIn {
             if saved.version > spent.version && !saved.access.expose_secret().is_empty() {
                 break saved;
             }
+            if let Some(refusal) = &*self.refused.lock().await
+                && refusal.is_of(&saved)
+            {
+                return Err(refused(refusal.status));
+            }
             if self.register.claim(&self.connection, saved.version, CLAIM).await? {
                 break self.refresh(oauth, &saved).await?;
             }
@@ -243,10 +269,10 @@ impl SignIn {
                 connection = self.connection,
                 status, "the refresh token is no longer accepted: authorise this connection again"
             );
-            return Err(Error::Unauthorized {
-                what: format!("the token endpoint answered {status} to the refresh token"),
-                status,
-            });
+            let (version, seed) = (old.version, old.seed.clone());
+            let refusal = Refusal { at: Instant::now(), version, seed, status };
+            *self.refused.lock().await = Some(refusal);
+            return Err(refused(status));
         }
         let body = answer.bytes().await.map_err(unreachable)?;
         let grant: Grant = serde_json::from_slice(&body)
@@ -300,6 +326,11 @@ impl SignIn {
             },
         })
     }
+}
+
+fn refused(status: u16) -> Error {
+    let what = format!("the token endpoint answered {status} to the refresh token");
+    Error::Unauthorized { what, status }
 }
 
 #[derive(Deserialize)]

@@ -52,11 +52,8 @@ fn points(of: &Situation) -> impl Iterator<Item = Point> {
 }
 
 async fn laptop() -> Laptop {
-    let laptop =
-        Laptop::with(simulator::Settings { people: 12, ..settled() }, "export_page_size = 10")
-            .await;
-    laptop.desk().set_page_size(10);
-    laptop
+    // About twenty tickets, so four pages.
+    Laptop::with(simulator::Settings { people: 12, ..settled() }, "export_page_size = 5").await
 }
 
 fn assert_aborted(ended: &Ended, at: &str) {
@@ -104,7 +101,8 @@ async fn pages_survive_a_crash_at_passage(passage: usize) {
 
         let again = laptop.run(&["sync", TICKETS]).await;
         assert!(again.status.success(), "{at}: {again:#?}");
-        let pages = usize::try_from(again.runs()[0]["pages"].as_u64().expect("a count")).unwrap();
+        let pages = usize::try_from(again.runs()[0]["pages"].as_u64().expect("a count"))
+            .expect("a small number");
         let replayed = laptop.landed().await;
         // A page that lands a second time finds its objects there. Only when a part of its records was written, the rest
         // lands as an object of its own beside the whole: twice in the landing zone, and once in the tables.
@@ -200,7 +198,11 @@ async fn a_refresh_lost_in_a_crash_asks_the_operator_to_authorise_again() {
             let error = run["error"].as_str().unwrap_or_default();
             assert!(error.contains("refresh token"), "{run:#}");
         }
-        println!("spent refresh tokens shown: {}", laptop.desk().spent_refreshes());
+        assert_eq!(
+            laptop.desk().spent_refreshes(),
+            1,
+            "seven streams showed the spent token again"
+        );
         assert_eq!(reauthorisation(&laptop).await, true);
 
         let token = laptop.desk().oauth().refresh_token;

@@ -29,6 +29,10 @@ impl Dice {
         (mixed ^ (mixed >> 31)) % end
     }
 
+    fn some(&mut self, end: u64) -> usize {
+        usize::try_from(self.below(end)).expect("a small number")
+    }
+
     fn millis(&mut self, end: u64) -> Duration {
         Duration::from_millis(self.below(end))
     }
@@ -36,16 +40,15 @@ impl Dice {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_backfill_killed_fifty_times_lands_the_truth() {
-    let company = simulator::Settings { people: 150, ..settled() };
-    let laptop = Laptop::with(company, "export_page_size = 3").await;
-    laptop.desk().set_page_size(3);
+    let company = simulator::Settings { people: 160, ..settled() };
+    let laptop = Laptop::with(company, "export_page_size = 1").await;
     let mut dice = Dice(SEED);
     let mut progress = BTreeSet::new();
     for kill in 0..50 {
         let mut sync = laptop.tributary(&["sync"]).spawn().expect("sync starts");
         // Each fifth while it starts; the others somewhere in their work, told by the requests, however slow the machine.
         if kill % 5 > 0 {
-            let until = laptop.desk().requests().len() + 1 + dice.below(40) as usize;
+            let until = laptop.desk().requests().len() + 1 + dice.some(30);
             while laptop.desk().requests().len() < until
                 && sync.try_wait().expect("it is ours").is_none()
             {
@@ -54,14 +57,17 @@ async fn a_backfill_killed_fifty_times_lands_the_truth() {
         }
         tokio::time::sleep(dice.millis(if kill % 5 > 0 { 60 } else { 400 })).await;
         sync.start_kill().expect("it is ours");
-        let ended = sync.wait().await.expect("it is ours");
-        assert_eq!(ended.signal(), SIGKILL, "kill {kill} of seed {SEED:#x} came too late: {ended}");
+        let ended = sync.wait_with_output().await.expect("it is ours");
+        let signal = ended.status.signal();
+        assert_eq!(signal, SIGKILL, "kill {kill} of seed {SEED:#x} came too late: {ended:?}");
         progress.insert(laptop.files().len());
     }
-    assert!(progress.len() > 25, "the kills stood in the way of nearly all work: {progress:?}");
+    assert!(progress.len() > 20, "the kills stood in the way of nearly all work: {progress:?}");
     let left = laptop.drain().await;
+    // A backfill that goes on reads what no webhook could have brought.
+    assert!(left.iter().all(|run| run["missed_by_webhook"] == 0), "{left:#?}");
     let pages: u64 = left.iter().filter_map(|run| run["pages"].as_u64()).sum();
-    println!("{} objects after 50 kills, {pages} pages left for the clean run", progress.len());
+    println!("{} times further in 50 runs, {pages} pages left for the last", progress.len());
     let landed = laptop.landed().await;
     landed.assert_is(&laptop.desk().truth());
     assert_objects_are_whole(&laptop).await;
@@ -109,7 +115,7 @@ async fn webhooks_acknowledged_by_a_receiver_killed_ten_times_are_landed() {
     for kill in 0..10 {
         let mut serving = laptop.serve(&["--no-sync"]).await;
         address.send_replace(Some(serving.webhooks()));
-        let until = sender.acknowledged().len() + dice.below(20) as usize;
+        let until = sender.acknowledged().len() + dice.some(20);
         while sender.acknowledged().len() < until {
             assert!(!sender.done(), "kill {kill} came too late");
             tokio::time::sleep(Duration::from_millis(3)).await;
@@ -147,13 +153,16 @@ struct Sender {
 }
 
 impl Sender {
-    async fn run(self: Arc<Self>, laptop: Arc<Laptop>, addresses: watch::Receiver<Option<String>>) {
+    async fn run(
+        self: Arc<Self>,
+        laptop: Arc<Laptop>,
+        mut address: watch::Receiver<Option<String>>,
+    ) {
         loop {
             let Some(delivery) = self.waiting.lock().expect("no panic before").pop() else { break };
             loop {
-                let address = addresses.borrow().clone();
-                let Some(address) = address else { continue };
-                match send(laptop.desk(), &delivery, &address).await {
+                let url = address.wait_for(Option::is_some).await.expect("a server").clone();
+                match send(laptop.desk(), &delivery, &url.unwrap_or_default()).await {
                     Some(202) => break,
                     Some(status) => panic!("{}: {status}", delivery.kind),
                     None => tokio::time::sleep(Duration::from_millis(10)).await,

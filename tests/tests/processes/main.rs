@@ -1,5 +1,7 @@
 //! The real binaries as processes: killed, crashed at named points, invoked as Lambda does, and two at once on one folder.
 
+#![allow(clippy::print_stdout, reason = "figures worth reading beside a passed test")]
+
 mod attached;
 mod crash_points;
 mod killed;
