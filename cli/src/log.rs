@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal as _, Write};
 use std::sync::LazyLock;
 
 use indicatif::MultiProgress;
-use tracing_subscriber::EnvFilter;
+use shared::logging::{discreet, filter};
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::arguments::Global;
@@ -23,10 +23,7 @@ pub(crate) fn start(global: &Global) {
         (false, _) => "debug",
     };
     let chosen = global.quiet || global.verbose > 0;
-    let filter = match EnvFilter::try_from_env("TRIBUTARY_LOG") {
-        Ok(filter) if !chosen => filter,
-        _ => EnvFilter::new(level),
-    };
+    let filter = if chosen { discreet(level) } else { filter(level) };
     let ansi = io::stderr().is_terminal();
     let started = tracing_subscriber::fmt()
         .with_env_filter(filter)

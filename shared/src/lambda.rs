@@ -63,8 +63,7 @@ pub async fn webhook(sources: &Sources) -> Result<(), Error> {
 
 /// Structured logs on stdout, written at once: a frozen function flushes nothing.
 fn log() {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("TRIBUTARY_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    let filter = crate::logging::filter("info");
     tracing_subscriber::fmt()
         .json()
         .flatten_event(true)

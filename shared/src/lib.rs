@@ -17,6 +17,7 @@ pub mod inbox;
 pub mod lambda;
 pub mod landing;
 pub mod ledger;
+pub mod logging;
 pub mod page;
 pub mod receive;
 pub mod request;

@@ -105,10 +105,12 @@ async fn pages_survive_a_crash_at_passage(passage: usize) {
             .expect("a small number");
         let replayed = laptop.landed().await;
         // A page that lands a second time finds its objects there. Only when a part of its records was written, the rest
-        // lands as an object of its own beside the whole: twice in the landing zone, and once in the tables.
+        // (if the other writes under way did not make it) lands as an object of its own beside the whole: twice in the
+        // landing zone, and once in the tables.
         assert_eq!(objects(&replayed, "raw/"), saved + pages, "{at}");
         let rest = usize::from(point == Point::BetweenRecords);
-        assert_eq!(objects(&replayed, "landing/"), saved + pages + rest, "{at}");
+        let landings = saved + pages..=saved + pages + rest;
+        assert!(landings.contains(&objects(&replayed, "landing/")), "{at}");
         for (key, item) in &crashed.items {
             // Down to `received_at` and `raw_key`: what was written before the crash is not written again.
             assert_eq!(replayed.items.get(key), Some(item), "{at}: {key:?} was written again");

@@ -10,8 +10,9 @@ use shared::schema::Timestamp;
 
 use super::{first_second, instant, unix};
 
-/// How far before the watermark an export starts again when its token expired: the token knew more than a second.
-const OVERLAP_SECONDS: i64 = 300;
+/// How far before the watermark an export starts again when its token expired: the token knew more than a
+/// second, and clocks may be ten minutes apart.
+const OVERLAP_SECONDS: i64 = 900;
 
 /// How far an export has been read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -93,7 +93,7 @@ fn an_expired_cursor_starts_again_a_little_before_the_watermark() {
         "after_cursor": "a", "end_of_stream": false});
     let next = stream.page(&stream.begin(), &page).unwrap();
     let again = stream.stream().restart(next.cursor(), &horizon()).unwrap();
-    assert_eq!(stream.asks(&again, "start_time"), Some((1_772_361_532 - 300).to_string()));
+    assert_eq!(stream.asks(&again, "start_time"), Some((1_772_361_532 - 900).to_string()));
     assert_eq!(stream.asks(&again, "cursor"), None);
 }
 
