@@ -88,7 +88,7 @@ async fn an_expired_cursor_starts_its_window_again_with_an_overlap() {
     assert_others_caught_up(&stand.sync().await, "");
     let seen = &stand.requests(TICKETS)[asked..];
     assert_eq!(seen[0].status, Some(400));
-    let overlap = watermark.as_micros() / 1_000_000 - 300;
+    let overlap = watermark.as_micros() / 1_000_000 - 900;
     let restart = format!("start_time={overlap}");
     assert!(seen[1].path_and_query.contains(&restart), "{seen:?}");
     stand.recover().await;
