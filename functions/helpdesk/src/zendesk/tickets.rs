@@ -13,7 +13,7 @@ use shared::schema::{
     Csat, Known, Precision, Priority, RecordKey, Ticket, TicketStatus, Timestamp,
 };
 
-use super::export::Position;
+use super::export::{self, Position};
 use super::listing::Place;
 use super::ratings::{SCALE_MAX, Score, score};
 use super::words::{Words, ours};
@@ -88,12 +88,7 @@ impl Stream for Tickets {
     }
 
     fn looked_up<'r>(&self, response: &'r Response) -> Result<Vec<&'r RawValue>, Error> {
-        #[derive(Deserialize)]
-        struct Found<'a> {
-            #[serde(borrow)]
-            tickets: Vec<&'a RawValue>,
-        }
-        Ok(response.json::<Found<'r>>()?.tickets)
+        export::looked_up(response)
     }
 }
 

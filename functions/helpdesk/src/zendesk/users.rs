@@ -1,6 +1,5 @@
 //! Users, customers and agents alike, and the list of the deleted ones.
 
-use serde::Deserialize;
 use serde_json::value::RawValue;
 use shared::connector::{Horizon, Stream};
 use shared::error::{Error, Invalid};
@@ -14,7 +13,7 @@ use shared::schema::{
     PersonRecord, Precision, Timestamp,
 };
 
-use super::export::Position;
+use super::export::{self, Position};
 use super::listing::Place;
 use super::words::Words;
 use super::{EXPORT_GUIDE, EXPORT_LAG, EXPORT_QUOTA, EXPORT_REFERENCE, NO_LAG, NO_LOOKBACK};
@@ -86,12 +85,7 @@ impl Stream for Users {
     }
 
     fn looked_up<'r>(&self, response: &'r Response) -> Result<Vec<&'r RawValue>, Error> {
-        #[derive(Deserialize)]
-        struct Found<'a> {
-            #[serde(borrow)]
-            users: Vec<&'a RawValue>,
-        }
-        Ok(response.json::<Found<'r>>()?.users)
+        export::looked_up(response)
     }
 }
 
