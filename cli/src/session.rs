@@ -11,7 +11,7 @@ use shared::http::{Patience, TokenVault};
 use shared::hub::{Hub, Selection};
 use shared::secrets::Secrets;
 use shared::stores::{Stores, aws_config};
-use shared::vault::{FileVault, SecretsManagerVault};
+use shared::vault::{FileVault, SecretsManagerVault, local_identity_key};
 
 use crate::arguments::Global;
 use crate::embedded::{Embedded, Endpoints, Options};
@@ -33,27 +33,27 @@ impl Session {
 
     /// Opens the settings' store, or the embedded stores over `data` when they name none.
     pub(crate) async fn open_with(
-        settings: Settings,
+        mut settings: Settings,
         data: &Path,
         options: Options,
         patience: Patience,
     ) -> Result<Self, Failure> {
-        let settings = Arc::new(settings);
         let Some(names) = settings.store.clone() else {
             return Self::open_embedded(settings, data, options, patience).await;
         };
         let config = aws_config().await;
         let secret_store = aws_sdk_secretsmanager::Client::new(&config);
         let secrets = Secrets::new(&settings.folder, Some(secret_store.clone()));
+        settings.unlock(&secrets).await?;
         let tokens: Arc<dyn TokenVault> =
             Arc::new(SecretsManagerVault::new(secret_store, "tributary/tokens"));
         let stores = Stores::new(&config, names.clone());
-        let hub = Hub::new(settings, &stores, secrets, &tokens, patience)?;
+        let hub = Hub::new(Arc::new(settings), &stores, secrets, &tokens, patience)?;
         Ok(Self { hub: Arc::new(hub), embedded: None, names })
     }
 
     async fn open_embedded(
-        settings: Arc<Settings>,
+        mut settings: Settings,
         data: &Path,
         options: Options,
         patience: Patience,
@@ -68,8 +68,13 @@ impl Session {
         let stores = Stores { s3, dynamodb, names: names.clone() };
         stores.create_missing().await?;
         let secrets = Secrets::new(&settings.folder, None);
-        let tokens: Arc<dyn TokenVault> = Arc::new(FileVault::new(data.join("secrets")));
-        let hub = Arc::new(Hub::new(settings, &stores, secrets, &tokens, patience)?);
+        let private = std::path::absolute(data.join("secrets")).unwrap_or_else(|_| data.join("secrets"));
+        if settings.identity_key.is_none() {
+            settings.identity_key = Some(local_identity_key(&private)?);
+        }
+        settings.unlock(&secrets).await?;
+        let tokens: Arc<dyn TokenVault> = Arc::new(FileVault::new(private));
+        let hub = Arc::new(Hub::new(Arc::new(settings), &stores, secrets, &tokens, patience)?);
         if embedded.endpoints().attached {
             tracing::info!(
                 pid = embedded.endpoints().pid,
@@ -162,6 +167,7 @@ pub(crate) fn credentials(connection: &Connection) -> Vec<&SecretRef> {
         | Auth::Bearer(secret)
         | Auth::Header { secret, .. } => vec![secret],
         Auth::OAuth(oauth) => vec![&oauth.client_secret, &oauth.refresh_token],
+        Auth::Session(session) => vec![session.secret()],
         Auth::None => Vec::new(),
     }
 }

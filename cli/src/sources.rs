@@ -8,7 +8,7 @@ use crate::failure::Failure;
 
 /// Every source that Tributary reads: the systems' lists, one after the other.
 pub(crate) fn sources() -> Vec<&'static dyn AnySource> {
-    [helpdesk::SOURCES].concat()
+    [email::SOURCES, helpdesk::SOURCES, pos::SOURCES, crm::SOURCES, social::SOURCES].concat()
 }
 
 /// A source by name; the error lists the names there are.
@@ -26,6 +26,12 @@ pub(crate) fn source(name: &str) -> Result<&'static dyn AnySource, Failure> {
 /// An example connection as it stands in the settings file.
 pub(crate) fn example(facts: &SourceFacts) -> &'static str {
     match facts.name {
+        "bluesky" => include_str!("examples/bluesky.toml"),
+        "brandwatch" => include_str!("examples/brandwatch.toml"),
+        "hubspot" => include_str!("examples/hubspot.toml"),
+        "klaviyo" => include_str!("examples/klaviyo.toml"),
+        "sendgrid" => include_str!("examples/sendgrid.toml"),
+        "square" => include_str!("examples/square.toml"),
         "zendesk" => include_str!("examples/zendesk.toml"),
         _ => "",
     }

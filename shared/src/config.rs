@@ -1,6 +1,6 @@
 //! `tributary.toml`: connections, stores and references to secrets, checked key by key before anything runs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -10,8 +10,11 @@ use url::{Host, Url};
 use crate::connector::{Connector, Source};
 use crate::error::Error;
 use crate::facts::{Pace, SourceFacts};
+use crate::pseudonym::Pseudonyms;
 use crate::schema::Timestamp;
 pub use crate::secrets::SecretRef;
+use crate::secrets::Secrets;
+use crate::signature::Part;
 
 /// The whole settings file.
 pub struct Settings {
@@ -19,6 +22,8 @@ pub struct Settings {
     pub store: Option<StoreSettings>,
     /// The configured accounts, by name.
     pub connections: BTreeMap<String, Connection>,
+    /// The secret under which addresses and the like become keys. Absent: a file among the embedded stores' secrets.
+    pub identity_key: Option<SecretRef>,
     /// The folder of the settings file: secrets' files are relative to it.
     pub folder: PathBuf,
 }
@@ -45,6 +50,10 @@ pub struct Connection {
     pub common: ConnectionSettings,
     /// The configured connector, with the selected streams only.
     pub connector: Connector,
+    /// The objects whose deletion only their absence shows.
+    pub kept: BTreeSet<&'static str>,
+    /// Makes keys of values that must not stand in a key; empty until [`Settings::unlock`].
+    pub pseudonyms: Pseudonyms,
 }
 
 /// The settings that every connection has, whatever its source.
@@ -69,6 +78,8 @@ pub struct ConnectionSettings {
     /// Secrets that sign the source's webhooks; several during a rotation.
     #[serde(default)]
     pub webhook_secrets: Vec<SecretRef>,
+    /// The address of this connection's webhook exactly as it is registered at the source; for sources that sign it.
+    pub webhook_url: Option<String>,
     /// How far a signed time may be from ours, e.g. `"5m"`; the source's own rule when absent.
     #[serde(default, deserialize_with = "optional_duration")]
     #[schemars(with = "Option<String>")]
@@ -263,8 +274,15 @@ impl Settings {
                 ));
             }
         };
+        let identity_key = match table.remove("identity_key") {
+            None => None,
+            Some(value) => Some(
+                SecretRef::deserialize(value)
+                    .map_err(|error| Error::Config(format!("identity_key: {}", error.message())))?,
+            ),
+        };
         if let Some(key) = table.keys().next() {
-            return Err(unknown_key(key, &["store", "connections"]));
+            return Err(unknown_key(key, &["store", "identity_key", "connections"]));
         }
         let connections = connections
             .into_iter()
@@ -282,7 +300,23 @@ impl Settings {
                 Ok((name, connection))
             })
             .collect::<Result<_, Error>>()?;
-        Ok(Self { store, connections, folder: folder.into() })
+        Ok(Self { store, connections, identity_key, folder: folder.into() })
+    }
+
+    /// Reads the secret under which addresses and the like become keys; without one, rows that need it are quarantined.
+    pub async fn unlock(&mut self, secrets: &Secrets) -> Result<(), Error> {
+        if let Some(reference) = &self.identity_key {
+            let key = secrets.read(reference).await?;
+            self.unlock_with(&Pseudonyms::new(key));
+        }
+        Ok(())
+    }
+
+    /// The same, with the secret at hand.
+    pub fn unlock_with(&mut self, pseudonyms: &Pseudonyms) {
+        for connection in self.connections.values_mut() {
+            connection.pseudonyms = pseudonyms.clone();
+        }
     }
 }
 
@@ -335,7 +369,25 @@ fn open_connection(name: &str, value: toml::Value, sources: &Sources) -> Result<
             )));
         }
     }
-    Ok(Connection { name: name.to_owned(), source: source.facts(), common, connector })
+    if let Some(webhook) =
+        connector.webhook.as_deref().filter(|_| !common.webhook_secrets.is_empty())
+    {
+        let parts = webhook.facts().signatures.iter().flat_map(|scheme| scheme.signed);
+        if parts.copied().any(Part::needs_url) && common.webhook_url.is_none() {
+            return Err(Error::Config(
+                "webhook_url is missing: this source signs the address that it calls; write it as it is registered there"
+                    .to_owned(),
+            ));
+        }
+    }
+    Ok(Connection {
+        name: name.to_owned(),
+        source: source.facts(),
+        common,
+        kept: crate::roster::kept_of(&connector),
+        connector,
+        pseudonyms: Pseudonyms::default(),
+    })
 }
 
 impl Connection {

@@ -2,8 +2,12 @@
 //!
 //! The clock, the network, storage and secrets belong to the drivers ([`crate::sync`], [`crate::receive`]).
 
+use std::collections::BTreeMap;
 use std::fmt::Debug;
+use std::sync::Arc;
+use std::time::Duration;
 
+use secrecy::SecretString;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
@@ -83,6 +87,8 @@ pub enum Auth {
     },
     /// OAuth 2 with refresh tokens, rotating or not.
     OAuth(OAuth),
+    /// A session that the source's own call opens: with a password, say.
+    Session(Arc<dyn Session>),
     /// No credentials: public endpoints.
     None,
 }
@@ -100,6 +106,63 @@ pub struct OAuth {
     pub refresh_token: SecretRef,
     /// How the token endpoint takes its parameters.
     pub body: TokenBody,
+    /// How the client says who it is.
+    pub client: ClientAuth,
+}
+
+/// Ways for an OAuth client to say who it is (RFC 6749 §2.3.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClientAuth {
+    /// Id and secret among the parameters.
+    Parameters,
+    /// Id and secret as HTTP Basic.
+    Basic,
+}
+
+/// Opens and renews sessions by calls of the source's own; pure, as connectors are.
+pub trait Session: Debug + Send + Sync {
+    /// What the operator configured: a password, an API key.
+    fn secret(&self) -> &SecretRef;
+
+    /// The call that opens a session.
+    fn open(&self, secret: &SecretString) -> TokenCall;
+
+    /// The call that renews one, where the source has such a call; a refusal opens a new session.
+    fn renew(&self, _refresh: &SecretString) -> Option<TokenCall> {
+        None
+    }
+
+    /// The tokens in the answer.
+    fn granted(&self, response: &Response) -> Result<Granted, Error>;
+
+    /// Whether a refusal means that the access token has ended.
+    fn has_ended(&self, status: u16, _body: &[u8]) -> bool {
+        status == 401
+    }
+}
+
+/// A POST for tokens.
+#[derive(Debug, Clone)]
+pub struct TokenCall {
+    /// Where to.
+    pub url: Url,
+    /// Sent as `Authorization: Bearer`, if anything.
+    pub bearer: Option<SecretString>,
+    /// The parameters.
+    pub parameters: Vec<(&'static str, SecretString)>,
+    /// How they are written.
+    pub body: TokenBody,
+}
+
+/// Tokens as a source gives them.
+#[derive(Debug, Clone)]
+pub struct Granted {
+    /// Sent with requests.
+    pub access: SecretString,
+    /// Good for renewing the session, if that is possible.
+    pub refresh: Option<SecretString>,
+    /// When the access token ends, if the source said so.
+    pub expires_at: Option<Timestamp>,
 }
 
 /// Encodings of a token request.
@@ -114,10 +177,32 @@ pub enum TokenBody {
 /// Response headers that tell when the quota is used up.
 #[derive(Debug, Clone, Copy)]
 pub struct QuotaHeaders {
-    /// Requests left in the vendor's window.
-    pub remaining: &'static str,
-    /// Seconds until the window starts anew.
-    pub reset: &'static str,
+    /// How much is left.
+    pub left: Left,
+    /// When there is more; also how long to wait after a 429 that does not say.
+    pub reset: Reset,
+}
+
+/// How a source tells what is left of a quota.
+#[derive(Debug, Clone, Copy)]
+pub enum Left {
+    /// This header has the requests that are left.
+    Remaining(&'static str),
+    /// This header has the requests that were made; from so many on we stop.
+    UsedUpTo(&'static str, u64),
+    /// It does not.
+    Untold,
+}
+
+/// How a source tells when a quota starts anew.
+#[derive(Debug, Clone, Copy)]
+pub enum Reset {
+    /// This header has the seconds until then.
+    Seconds(&'static str),
+    /// This header has the time, in seconds since 1970.
+    UnixSeconds(&'static str),
+    /// It does not; by its documentation after this time.
+    After(Duration),
 }
 
 /// The span of time that a run may read.
@@ -184,6 +269,9 @@ pub trait Stream: Send + Sync + 'static {
     fn looked_up<'r>(&self, _response: &'r Response) -> Result<Vec<&'r RawValue>, Error> {
         Ok(Vec::new())
     }
+
+    /// Buries a record that a full pass or a recheck did not find any more.
+    fn gone(&self, _id: &str, _rows: &mut Rows<'_>) {}
 }
 
 /// A [`Stream`] whose cursor is JSON: what the drivers hold. Every stream is one.
@@ -213,6 +301,8 @@ pub trait AnyStream: Send + Sync {
     fn lookup(&self, ids: &[String]) -> Option<Request>;
     /// See [`Stream::looked_up`].
     fn looked_up<'r>(&self, response: &'r Response) -> Result<Vec<&'r RawValue>, Error>;
+    /// See [`Stream::gone`].
+    fn gone(&self, id: &str, rows: &mut Rows<'_>);
 }
 
 fn read<C: DeserializeOwned>(cursor: &RawValue) -> Result<C, Error> {
@@ -279,7 +369,14 @@ impl<S: Stream> AnyStream for S {
     fn looked_up<'r>(&self, response: &'r Response) -> Result<Vec<&'r RawValue>, Error> {
         Stream::looked_up(self, response)
     }
+
+    fn gone(&self, id: &str, rows: &mut Rows<'_>) {
+        Stream::gone(self, id, rows);
+    }
 }
+
+/// The kept headers of a delivery, by their lower-case names.
+pub type Headers = BTreeMap<String, String>;
 
 /// The receiver of a source's webhooks.
 pub trait Webhook: Send + Sync + 'static {
@@ -287,7 +384,7 @@ pub trait Webhook: Send + Sync + 'static {
     fn facts(&self) -> &'static WebhookFacts;
 
     /// The events in a verified delivery; a delivery that is not understood is quarantined whole.
-    fn events<'d>(&self, body: &'d [u8]) -> Result<Vec<Event<'d>>, Invalid>;
+    fn events<'d>(&self, headers: &Headers, body: &'d [u8]) -> Result<Vec<Event<'d>>, Invalid>;
 
     /// Maps one event onto the shared schema, from what the delivery says alone.
     fn map(&self, event: Fields<'_>, rows: &mut Rows<'_>) -> Result<(), Invalid>;
@@ -301,8 +398,8 @@ pub trait Webhook: Send + Sync + 'static {
 /// What holds for every delivery of a source.
 #[derive(Debug)]
 pub struct WebhookFacts {
-    /// How deliveries are signed.
-    pub signature: Signature,
+    /// How deliveries are signed: the first scheme counts whose header a delivery has.
+    pub signatures: &'static [Signature],
     /// Where the id is that a repeated delivery repeats.
     pub delivery_id: DeliveryId,
     /// The resolution of change times in events.
@@ -310,7 +407,7 @@ pub struct WebhookFacts {
     /// Headers worth keeping beside the raw bytes; never credentials or signatures.
     pub keep_headers: &'static [&'static str],
     /// How long the source repeats a delivery that was not acknowledged; ids are remembered longer than that.
-    pub retries_for: std::time::Duration,
+    pub retries_for: Duration,
 }
 
 /// Where a delivery's own id is.
@@ -320,6 +417,8 @@ pub enum DeliveryId {
     FieldOrHeader(&'static str, &'static str),
     /// A header.
     Header(&'static str),
+    /// Nowhere: a repeated delivery is known by its body.
+    Body,
 }
 
 /// One event of a delivery.

@@ -45,6 +45,9 @@ pub enum Error {
     /// A delivery's signature is missing, wrong or too old.
     #[error("the delivery is not signed by a secret of this connection: {0}")]
     Unverified(&'static str),
+    /// The source shows so little of what is known that it cannot be all there is.
+    #[error("implausible: {0}")]
+    Implausible(String),
     /// The cursor does not move, or a page repeats.
     #[error("the stream is stuck: {0}")]
     Stuck(String),
@@ -82,6 +85,7 @@ impl Error {
             Self::CursorExpired => "cursor_expired",
             Self::Decode(_) => "decode",
             Self::Unverified(_) => "unverified",
+            Self::Implausible(_) => "implausible",
             Self::Stuck(_) => "stuck",
             Self::LeaseLost => "lease_lost",
             Self::Landing { .. } => "landing",

@@ -52,6 +52,8 @@ pub struct StreamFacts {
     pub order: Fact<Order>,
     /// How deletions become known.
     pub deletes: Fact<Deletes>,
+    /// How long a pass is good for: the stream starts anew no sooner, unless it is asked for by name.
+    pub every: Option<Duration>,
     /// The most records that one question can reach, where the vendor has such a ceiling.
     pub page_ceiling: Option<Fact<u32>>,
     /// The rate to keep for this stream, shared by all streams that name the same quota.
@@ -106,8 +108,12 @@ pub enum Deletes {
     Tombstone,
     /// Another stream lists what was deleted.
     Listed(&'static str),
-    /// Only a comparison with the full list of ids shows them.
-    IdSweep,
+    /// Every pass of this stream lists all there is of its object: what it does not list any more is gone.
+    FullPass,
+    /// The full passes of another stream show what is gone of this object.
+    FullPassOf(&'static str),
+    /// Every known record is asked for again, this many ids at a time: what the source does not answer is gone.
+    Recheck(usize),
     /// Records of this stream are never deleted, or nobody can tell.
     None,
 }

@@ -4,20 +4,20 @@
 //! costs that field and not the record, and nothing is copied before somebody asks for it.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::error::Invalid;
-use crate::schema::{Known, Timestamp};
+use crate::rows::Rows;
+use crate::schema::{Ext, Known, Timestamp};
 
 /// One JSON object of a vendor, borrowed from the response.
 #[derive(Debug)]
 pub struct Fields<'a> {
     fields: Vec<(Cow<'a, str>, &'a RawValue)>,
-    /// Fields that were there with another type than documented.
+    /// Fields that were there with another type or word than documented.
     drifted: Vec<&'static str>,
 }
 
@@ -55,14 +55,49 @@ impl<'a> Fields<'a> {
         }
     }
 
-    fn drift(&mut self, name: &'static str, raw: &'a RawValue) {
+    /// Puts a taken field back into `ext` and reports it: it says what no documentation told us.
+    pub fn drift(&mut self, name: &'static str, raw: &'a RawValue) {
         self.drifted.push(name);
+        self.keep(name, raw);
+    }
+
+    /// Puts a taken field into `ext`, where it has a meaning of its own.
+    pub fn keep(&mut self, name: &'static str, raw: &'a RawValue) {
         self.fields.push((Cow::Borrowed(name), raw));
+    }
+
+    /// Takes a field as it stands.
+    pub fn raw(&mut self, name: &'static str) -> Result<Known<&'a RawValue>, Invalid> {
+        self.get(name)
     }
 
     /// Takes a text field.
     pub fn text(&mut self, name: &'static str) -> Result<Known<String>, Invalid> {
         self.get(name)
+    }
+
+    /// Takes a text field that says something: no null, no blank.
+    pub fn said(&mut self, name: &'static str) -> Result<Option<String>, Invalid> {
+        Ok(self.text(name)?.into_value().filter(|text| !text.trim().is_empty()))
+    }
+
+    /// Takes a word and reads it as one of ours; a word that we have not is null here, kept in `ext`, and reported.
+    pub fn word<T>(
+        &mut self,
+        name: &'static str,
+        read: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<Known<T>, Invalid> {
+        let raw = match self.raw(name)? {
+            Known::Value(raw) => raw,
+            Known::Null => return Ok(Known::Null),
+            Known::Absent => return Ok(Known::Absent),
+        };
+        let found = serde_json::from_str::<Name<'_>>(raw.get()).ok();
+        let found = found.and_then(|Name(word)| read(&word));
+        if found.is_none() {
+            self.drift(name, raw);
+        }
+        Ok(Known::or_null(found))
     }
 
     /// Takes an integer field.
@@ -130,17 +165,28 @@ impl<'a> Fields<'a> {
         self.take(name);
     }
 
-    /// Names of the fields that came with another type than documented.
+    /// Names of the fields that came with another type or word than documented.
     pub fn drifted(&self) -> &[&'static str] {
         &self.drifted
     }
 
+    /// Reports what came with another type or word than documented.
+    pub fn report(&self, rows: &mut Rows<'_>) {
+        rows.drifted(&self.drifted);
+    }
+
     /// What nobody took, as JSON text by field name.
-    pub fn ext(self) -> BTreeMap<String, String> {
+    pub fn ext(self) -> Ext {
         self.fields
             .into_iter()
             .map(|(name, raw)| (name.into_owned(), raw.get().to_owned()))
             .collect()
+    }
+
+    /// Reports what surprised us, and gathers what nobody took: the end of most mappings.
+    pub fn into_ext(self, rows: &mut Rows<'_>) -> Ext {
+        self.report(rows);
+        self.ext()
     }
 }
 
@@ -166,7 +212,7 @@ impl<'de> Deserialize<'de> for Fields<'de> {
     }
 }
 
-/// A key, borrowed unless it holds escapes.
+/// A key or a word, borrowed unless it holds escapes.
 struct Name<'a>(Cow<'a, str>);
 
 impl<'de> Deserialize<'de> for Name<'de> {
@@ -176,7 +222,7 @@ impl<'de> Deserialize<'de> for Name<'de> {
             type Value = Name<'de>;
 
             fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("a field name")
+                formatter.write_str("text")
             }
 
             fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Name<'de>, E> {
@@ -193,6 +239,8 @@ impl<'de> Deserialize<'de> for Name<'de> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     fn raw(json: &str) -> &RawValue {

@@ -44,16 +44,22 @@ pub struct Selection {
     pub connection: Option<String>,
     /// One stream of it.
     pub stream: Option<String>,
+    /// Whether to start full passes that are not due yet.
+    pub now: bool,
+    /// Whether the operator vouches for lists that show much less than is known, so that the rest is deleted.
+    pub accept_deletions: bool,
 }
 
 impl Selection {
     /// Reads `connection` or `connection/stream`.
     pub fn parse(text: &str) -> Self {
         match text.split_once('/') {
-            None => Self { connection: Some(text.to_owned()), stream: None },
-            Some((connection, stream)) => {
-                Self { connection: Some(connection.to_owned()), stream: Some(stream.to_owned()) }
-            }
+            None => Self { connection: Some(text.to_owned()), ..Self::default() },
+            Some((connection, stream)) => Self {
+                connection: Some(connection.to_owned()),
+                stream: Some(stream.to_owned()),
+                ..Self::default()
+            },
         }
     }
 }
@@ -231,6 +237,8 @@ impl Hub {
                     client: Arc::clone(client),
                     budget,
                     observer,
+                    now: selection.now,
+                    accept_deletions: selection.accept_deletions,
                 };
                 Ok(join_all(streams.into_iter().map(|stream| puller.run(stream))).await)
             })
@@ -308,7 +316,7 @@ impl Hub {
         let start = connection.common.start.unwrap_or(Timestamp::UNIX_EPOCH);
         let (response, cursor, horizon) = self.first_page(connection, stream, start).await?;
         let page = stream.page(&cursor, &horizon, &response)?;
-        let context = MapContext::of_stream(connection, stream, Origin::Page);
+        let context = MapContext::of_stream(connection, stream, Origin::Page, response.received_at);
         Ok(page
             .records
             .iter()

@@ -88,8 +88,9 @@ impl Inbox<'_> {
             Seen::New | Seen::Unfinished => {}
         }
         let readable = inflated.as_ref().map(drop).map_err(Clone::clone);
-        let events =
-            readable.and_then(|()| check_depth(stored)).and_then(|()| webhook.events(stored));
+        let events = readable
+            .and_then(|()| check_depth(stored))
+            .and_then(|()| webhook.events(&envelope.headers, stored));
         let ledger = match events {
             Ok(events) => self.land_events(webhook.as_ref(), envelope, &raw_key, &events).await?,
             Err(invalid) => {
@@ -142,7 +143,7 @@ impl Inbox<'_> {
                 }
             }
         }
-        let context = MapContext::of_events(self.connection, webhook);
+        let context = MapContext::of_events(self.connection, webhook, envelope.received_at);
         let records: Vec<_> = events.iter().map(|event| event.record).collect();
         let attempts = attempts(records, &context, |fields, rows| webhook.map(fields, rows));
         let batch = Batch::of(self.connection, DELIVERIES, raw_key, envelope.received_at);
@@ -167,7 +168,12 @@ impl Inbox<'_> {
         let notes = [("request", request.name()), ("status", response.status.to_string())];
         let raw_key = self.landing.raw(place, &response.body, response.received_at, &notes).await?;
         let records = stream.looked_up(&response)?;
-        let context = MapContext::of_stream(self.connection, stream.as_ref(), Origin::Lookup);
+        let context = MapContext::of_stream(
+            self.connection,
+            stream.as_ref(),
+            Origin::Lookup,
+            response.received_at,
+        );
         let attempts = attempts(records, &context, |fields, rows| stream.map(fields, rows));
         let batch = Batch::of(self.connection, facts.name, &raw_key, response.received_at);
         self.landing.land(batch, attempts).await.map(drop)
@@ -257,6 +263,7 @@ fn delivery_id(
     // DynamoDB's sort keys end at 1,024 bytes; no vendor's id comes near.
     let usable = |id: String| (!id.is_empty() && id.len() <= 512).then_some(id);
     match rule {
+        DeliveryId::Body => None,
         DeliveryId::Header(name) => headers.get(name).cloned().and_then(usable),
         DeliveryId::FieldOrHeader(field, header) => {
             let object: Option<BTreeMap<String, &RawValue>> = serde_json::from_slice(body).ok();

@@ -79,7 +79,7 @@ fn variable(name: &str) -> Result<String, Failure> {
 
 async fn hub(sources: &Sources) -> Result<(Hub, aws_config::SdkConfig), Failure> {
     let config = aws_config().await;
-    let settings = read_settings(&config, sources).await?;
+    let mut settings = read_settings(&config, sources).await?;
     let names = match &settings.store {
         Some(names) => names.clone(),
         None => StoreSettings {
@@ -91,6 +91,7 @@ async fn hub(sources: &Sources) -> Result<(Hub, aws_config::SdkConfig), Failure>
     let stores = Stores::new(&config, names);
     let secret_store = aws_sdk_secretsmanager::Client::new(&config);
     let secrets = Secrets::new(&settings.folder, Some(secret_store.clone()));
+    settings.unlock(&secrets).await?;
     let tokens: Arc<dyn TokenVault> =
         Arc::new(SecretsManagerVault::new(secret_store, "tributary/tokens"));
     let hub = Hub::new(Arc::new(settings), &stores, secrets, &tokens, Patience::default())?;
@@ -152,7 +153,8 @@ impl SyncFunction {
             Failure::Decode(format!("event: {}", crate::error::json_reason(&error)))
         })?;
         let Schedule { connection, stream } = schedule.unwrap_or_default();
-        let runs = self.hub.sync(&Selection { connection, stream }, budget, &Unobserved).await?;
+        let selection = Selection { connection, stream, ..Selection::default() };
+        let runs = self.hub.sync(&selection, budget, &Unobserved).await?;
         if let Some(failed) = runs.iter().find(|run| run.outcome == Outcome::Failed) {
             let failures = runs.iter().filter(|run| run.outcome == Outcome::Failed).count();
             let Some(why) = &failed.error else { return Err("a stream failed".into()) };

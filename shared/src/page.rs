@@ -1,5 +1,6 @@
 //! What a source answers: a response, the records in it, and where to read on.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -29,19 +30,44 @@ impl Response {
         serde_json::from_slice(&self.body).map_err(|error| Error::Decode(json_reason(&error)))
     }
 
+    /// The lines of a body that holds one JSON value a line (NDJSON); empty lines count for nothing.
+    pub fn lines(&self) -> Result<Vec<Record<'_>>, Error> {
+        let lines = self.body.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+        lines
+            .filter(|line| !line.is_empty())
+            .map(|line| serde_json::from_slice::<&RawValue>(line).map(Cow::Borrowed))
+            .collect::<Result<_, _>>()
+            .map_err(|error| Error::Decode(json_reason(&error)))
+    }
+
     /// A header as text, if present and readable.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 }
 
+/// A record in the vendor's words: borrowed from the response, or put together from parts of it.
+pub type Record<'a> = Cow<'a, RawValue>;
+
 /// The records of one response and what to ask next.
 #[derive(Debug)]
 pub struct Page<'a, C> {
-    /// Records in the vendor's words, borrowed from the response.
-    pub records: Vec<&'a RawValue>,
+    /// The records.
+    pub records: Vec<Record<'a>>,
     /// Where to read on.
     pub next: Next<C>,
+}
+
+impl<'a, C> Page<'a, C> {
+    /// Records as they stand in the response.
+    pub fn new(records: Vec<&'a RawValue>, next: Next<C>) -> Self {
+        Self { records: records.into_iter().map(Cow::Borrowed).collect(), next }
+    }
+
+    /// No record: a step on the way to some, such as asking whether an export is ready.
+    pub fn empty(next: Next<C>) -> Self {
+        Self { records: Vec::new(), next }
+    }
 }
 
 /// Where to read on.

@@ -22,6 +22,7 @@ use crate::config::{Connection, Settings, WEBHOOK_HARD_CAP, default_webhook_max_
 use crate::error::Error;
 use crate::schema::Timestamp;
 use crate::secrets::Secrets;
+use crate::signature::{self, Check};
 
 /// When a sender should repeat a delivery that could not be stored.
 const RETRY_AFTER_SECONDS: &str = "15";
@@ -130,12 +131,13 @@ impl Receiver {
         for reference in &connection.common.webhook_secrets {
             secrets.push(self.secrets.read(reference).await?);
         }
-        facts.signature.verify(
-            &delivery,
-            &secrets,
-            connection.common.webhook_tolerance,
-            clock::now(),
-        )?;
+        let check = Check {
+            secrets: &secrets,
+            tolerance: connection.common.webhook_tolerance,
+            url: connection.common.webhook_url.as_deref(),
+            now: clock::now(),
+        };
+        signature::verify(facts.signatures, &delivery, check)?;
         if let Some(reply) = webhook.challenge(&delivery) {
             return Ok(([(header::CONTENT_TYPE, reply.content_type)], reply.body).into_response());
         }

@@ -1,12 +1,14 @@
 //! Second chances: quarantined records tried again, and raw bytes mapped again.
 
+use std::borrow::Cow;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde_json::value::RawValue;
 
 use crate::config::Connection;
-use crate::connector::Horizon;
+use crate::connector::{Headers, Horizon};
 use crate::error::{Error, json_reason};
 use crate::hub::{Hub, Selection};
 use crate::landing::{Batch, DELIVERIES, Quarantined, attempt, attempts, compress, decompress};
@@ -14,6 +16,7 @@ use crate::ledger::Ledger;
 use crate::page::Response;
 use crate::rows::{MapContext, Origin};
 use crate::schema::{Sha256, Timestamp};
+use crate::sync::absent::{GONE, land_burials};
 
 /// A quarantine object and the records in it.
 #[derive(Debug)]
@@ -102,14 +105,15 @@ impl Hub {
         let attempt = if record.stream == DELIVERIES {
             let Some(webhook) = connection.connector.webhook.as_deref() else { return Ok(STILL) };
             // The event is read from the raw bytes: what is in quarantine may be a whole delivery.
-            raw = self.raw(key).await?.body;
-            let Ok(events) = webhook.events(&raw) else { return Ok(STILL) };
+            raw = self.raw(key).await?;
+            let Ok(events) = webhook.events(&raw.headers, &raw.body) else { return Ok(STILL) };
             let Some(event) = events.get(number) else { return Ok(STILL) };
-            let context = MapContext::of_events(connection, webhook);
+            let context = MapContext::of_events(connection, webhook, record.received_at);
             attempt(number, event.record, &context, |fields, rows| webhook.map(fields, rows))
         } else {
             let stream = self.stream(connection, &record.stream)?;
-            let context = MapContext::of_stream(connection, stream, Origin::Page);
+            let context =
+                MapContext::of_stream(connection, stream, Origin::Page, record.received_at);
             attempt(number, &record.record, &context, |fields, rows| stream.map(fields, rows))
         };
         if attempt.mapped.is_err() {
@@ -153,20 +157,24 @@ impl Hub {
         stream_name: &str,
         key: &str,
     ) -> Result<Ledger, Error> {
-        let Raw { body, received_at, cursor } = self.raw(key).await?;
+        let Raw { body, received_at, cursor, headers } = self.raw(key).await?;
         let batch = Batch::of(connection, stream_name, key, received_at);
         let mut ledger = if stream_name == DELIVERIES {
             let Some(webhook) = connection.connector.webhook.as_deref() else {
                 return Ok(Ledger::default());
             };
             // A delivery that is not understood is in quarantine as a whole already.
-            let Ok(events) = webhook.events(&body) else { return Ok(Ledger::default()) };
-            let context = MapContext::of_events(connection, webhook);
+            let Ok(events) = webhook.events(&headers, &body) else { return Ok(Ledger::default()) };
+            let context = MapContext::of_events(connection, webhook, received_at);
             let records: Vec<_> = events.iter().map(|event| event.record).collect();
             let attempts = attempts(records, &context, |fields, rows| webhook.map(fields, rows));
             self.landing().land(batch, attempts).await?
         } else {
             let stream = self.stream(connection, stream_name)?;
+            if headers.contains_key(GONE) {
+                let landing = self.landing();
+                return land_burials(landing, connection, stream, key, &body, received_at).await;
+            }
             let headers = http::HeaderMap::new();
             let response = Response { status: 200, headers, body, received_at };
             let (records, origin) = match cursor {
@@ -178,9 +186,13 @@ impl Hub {
                         Err(_) => return Ok(Ledger::default()),
                     }
                 }
-                None => (stream.looked_up(&response)?, Origin::Lookup),
+                None => {
+                    let records = stream.looked_up(&response)?;
+                    (records.into_iter().map(Cow::Borrowed).collect(), Origin::Lookup)
+                }
             };
-            let context = MapContext::of_stream(connection, stream, origin);
+            let context = MapContext::of_stream(connection, stream, origin, received_at);
+            let records = records.iter().map(AsRef::as_ref);
             let attempts = attempts(records, &context, |fields, rows| stream.map(fields, rows));
             self.landing().land(batch, attempts).await?
         };
@@ -198,7 +210,12 @@ impl Hub {
             let json = STANDARD.decode(text).ok()?;
             RawValue::from_string(String::from_utf8(json).ok()?).ok()
         });
-        Ok(Raw { body: decompress(&bytes)?.into(), received_at, cursor })
+        Ok(Raw {
+            body: decompress(&bytes)?.into(),
+            received_at,
+            cursor,
+            headers: metadata.into_iter().collect(),
+        })
     }
 }
 
@@ -208,6 +225,8 @@ struct Raw {
     received_at: Timestamp,
     /// The cursor that the page was asked with; none for lookups and deliveries.
     cursor: Option<Box<RawValue>>,
+    /// The headers of a delivery, among the other notes of the object.
+    headers: Headers,
 }
 
 /// A record that stays in quarantine.

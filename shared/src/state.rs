@@ -6,6 +6,7 @@
 //! | `RUN#<connection>#<stream>` | `<started_at>#<epoch>` | one run's ledger (TTL 400 days) |
 //! | `DELIVERY#<connection>` | `<delivery id>` | SHA-256 of its body, whether it is done (TTL) |
 //! | `TOKEN#<connection>` | `V` | version of the OAuth tokens, who refreshes until when |
+//! | `ROSTER#<connection>#<object>` | `<id>` | when the record was last seen ([`crate::roster`]) |
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -45,8 +46,19 @@ pub struct Held {
     cursor: Option<Box<RawValue>>,
     /// The source asked not to be called before this.
     pub not_before: Option<Timestamp>,
-    /// Whether an earlier run has read everything that there was.
-    pub caught_up: bool,
+    /// When an earlier run had read everything that there was.
+    pub caught_up_at: Option<Timestamp>,
+    /// When the full pass began that is under way, and when the one before it began.
+    pub(crate) pass: Passes,
+}
+
+/// The full passes of a stream that lists all there is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Passes {
+    /// When the one under way began.
+    pub(crate) current: Option<Timestamp>,
+    /// When the last complete one began.
+    pub(crate) complete: Option<Timestamp>,
 }
 
 impl Held {
@@ -199,7 +211,11 @@ impl State {
             lease_until: until,
             cursor,
             not_before: time_of(&item, "not_before"),
-            caught_up: item.contains_key("caught_up_at"),
+            caught_up_at: time_of(&item, "caught_up_at"),
+            pass: Passes {
+                current: time_of(&item, "pass"),
+                complete: time_of(&item, "complete_pass"),
+            },
         }))
     }
 
@@ -228,13 +244,25 @@ impl State {
                 set.push_str(", watermark = :watermark");
                 update = update.expression_attribute_values(":watermark", time(watermark));
             }
+            let mut remove = " REMOVE not_before".to_owned();
+            for (name, value, at) in [
+                ("pass", ":pass", held.pass.current),
+                ("complete_pass", ":complete", held.pass.complete),
+            ] {
+                if let Some(at) = at {
+                    set.push_str(&format!(", {name} = {value}"));
+                    update = update.expression_attribute_values(value, time(at));
+                } else {
+                    remove.push_str(&format!(", {name}"));
+                }
+            }
             update = match &held.cursor {
                 Some(old) => update
                     .condition_expression("epoch = :epoch AND #c = :old")
                     .expression_attribute_values(":old", text(old.get())),
                 None => update.condition_expression("epoch = :epoch AND attribute_not_exists(#c)"),
             };
-            update.update_expression(set + " REMOVE not_before").send()
+            update.update_expression(set + &remove).send()
         })
         .await;
         match saved {

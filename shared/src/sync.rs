@@ -3,6 +3,8 @@
 //! The cursor is saved last, over the one that was read, under the lease's epoch. So a crash, a time-out and the end of
 //! a sync are one case: the next run starts at the saved cursor.
 
+pub(crate) mod absent;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,7 +22,7 @@ use crate::config::Connection;
 use crate::connector::{AnyStream, Horizon};
 use crate::crash::{Point, point};
 use crate::error::Error;
-use crate::facts::StreamFacts;
+use crate::facts::{Deletes, StreamFacts};
 use crate::http::Client;
 use crate::landing::{Batch, Landing, Place, attempts};
 use crate::ledger::{Ledger, Outcome, Run};
@@ -69,6 +71,10 @@ pub(crate) struct Puller<'a> {
     pub(crate) client: Arc<Client>,
     pub(crate) budget: Budget,
     pub(crate) observer: &'a dyn Observer,
+    /// Whether to start full passes that are not due yet.
+    pub(crate) now: bool,
+    /// Whether the operator vouches for a list that shows much less than is known.
+    pub(crate) accept_deletions: bool,
 }
 
 /// How a stream's loop ended, when nothing went wrong.
@@ -229,6 +235,9 @@ impl Puller<'_> {
         if let Some(end) = self.wait_as_asked(facts, held).await {
             return Ok(end);
         }
+        if let Some(end) = self.not_due(facts, held) {
+            return Ok(end);
+        }
         let horizon = Horizon {
             start: self.connection.common.start.unwrap_or(Timestamp::UNIX_EPOCH),
             until: clock::before(clock::now(), facts.lag.value),
@@ -239,15 +248,23 @@ impl Puller<'_> {
             facts,
             horizon,
             resumes: held.cursor().is_some(),
-            reconciles: held.caught_up,
+            reconciles: held.caught_up_at.is_some(),
             cursor: stream.start(held.cursor(), &horizon)?,
             guard: LoopGuard::default(),
             prefetched: None,
             restarted: false,
             unreadable: 0,
+            rechecked: (0, 0),
         };
+        if facts.deletes.value == Deletes::FullPass {
+            held.pass.current.get_or_insert_with(clock::now);
+        }
         loop {
-            let Some(step) = walk.step(held, reading).await? else { continue };
+            let step = match facts.deletes.value {
+                Deletes::Recheck(ids) => walk.recheck(held, reading, ids).await?,
+                _ => walk.step(held, reading).await?,
+            };
+            let Some(step) = step else { continue };
             match step {
                 Next::Done(()) => {
                     return Ok(End { note: stream.note(&walk.cursor), ..End::caught_up() });
@@ -266,6 +283,16 @@ impl Puller<'_> {
                 }
             }
         }
+    }
+
+    /// A pass is good for some time; then it is due again.
+    fn not_due(&self, facts: &StreamFacts, held: &Held) -> Option<End> {
+        let due = clock::after(held.caught_up_at?, facts.every?);
+        let is_done = held.pass.current.is_none();
+        (is_done && !self.now && due > clock::now()).then(|| End {
+            note: Some(format!("the next pass is due at {due}; `tributary sync` with this stream's name starts it now")),
+            ..End::caught_up()
+        })
     }
 
     async fn wait(&self, facts: &StreamFacts, time: Duration) {
@@ -305,6 +332,8 @@ struct Walk<'w> {
     prefetched: Option<Prefetch>,
     restarted: bool,
     unreadable: u32,
+    /// Of so many records asked for again (second), so many were gone (first).
+    rechecked: (usize, usize),
 }
 
 impl Walk<'_> {
@@ -339,16 +368,22 @@ impl Walk<'_> {
         self.unreadable = 0;
         self.guard.check(&self.cursor, &page.next, &raw_key, page.records.len())?;
         self.prefetch(&page.next, reading.slowest)?;
-        let context = MapContext::of_stream(connection, self.stream, Origin::Page);
-        let records = page.records.iter().copied();
+        let received_at = response.received_at;
+        let context = MapContext::of_stream(connection, self.stream, Origin::Page, received_at);
+        let records = page.records.iter().map(AsRef::as_ref);
         let attempts = attempts(records, &context, |fields, rows| self.stream.map(fields, rows));
         let pushes = !connection.common.webhook_secrets.is_empty();
         let batch = Batch {
             expected: self.reconciles && self.facts.pushed && pushes,
+            full_pass: self.facts.deletes.value == Deletes::FullPass,
             ..Batch::of(connection, self.facts.name, &raw_key, response.received_at)
         };
-        let landed = Ledger { pages: 1, ..landing.land(batch, attempts).await? };
+        let mut landed = Ledger { pages: 1, ..landing.land(batch, attempts).await? };
         self.refuse_nothing(&page.next, reading.ledger.fetched + landed.fetched)?;
+        if batch.full_pass && matches!(page.next, Next::Done(_)) {
+            landed.add(&self.bury_absent(held).await?);
+            held.pass.complete = held.pass.current.take();
+        }
         let next = page.next.cursor();
         let watermark = self.stream.watermark(next).map(|at| at.min(self.horizon.until));
         self.puller.state.save(held, next, watermark, self.puller.lease_until()).await?;

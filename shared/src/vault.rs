@@ -3,9 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
+use uuid::Uuid;
 
 use crate::error::{Error, json_reason};
 use crate::http::{StoredTokens, TokenVault, Tokens};
+use crate::secrets::SecretRef;
 
 fn read(connection: &str, text: &str) -> Result<Tokens, Error> {
     let stored: StoredTokens = serde_json::from_str(text).map_err(|error| {
@@ -20,6 +22,17 @@ fn read(connection: &str, text: &str) -> Result<Tokens, Error> {
 fn write(tokens: &Tokens) -> Result<String, Error> {
     serde_json::to_string(&StoredTokens::from(tokens))
         .map_err(|error| Error::Invariant(json_reason(&error)))
+}
+
+/// The secret under which addresses and the like become keys on a laptop: `<folder>/identity-key`, made once.
+pub fn local_identity_key(folder: &Path) -> Result<SecretRef, Error> {
+    let path = folder.join("identity-key");
+    if !path.exists() {
+        let key = format!("{}{}\n", Uuid::new_v4().simple(), Uuid::new_v4().simple());
+        write_private(folder, &path, key.as_bytes())
+            .map_err(|error| Error::landing(format!("writing {}", path.display()), error))?;
+    }
+    Ok(SecretRef::File(path))
 }
 
 /// Tokens as files `<folder>/<connection>.json`, readable by their owner only.

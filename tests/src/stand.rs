@@ -10,6 +10,7 @@ use shared::config::{Foreign, Settings, StoreSettings};
 use shared::http::{Patience, TokenVault};
 use shared::hub::{Hub, Selection};
 use shared::ledger::{Outcome, Run};
+use shared::pseudonym::Pseudonyms;
 use shared::receive::Receiver;
 use shared::secrets::Secrets;
 use shared::state::{Standing, State};
@@ -113,9 +114,10 @@ impl Stand {
     /// A new process, as it were: settings read again, fresh clients, nothing remembered.
     pub fn hub(&self) -> Arc<Hub> {
         let sources = helpdesk::SOURCES;
-        let settings =
+        let mut settings =
             Settings::parse(&self.settings, self.folder.path(), sources, Foreign::Refuse)
                 .expect("the stand's settings are right");
+        settings.unlock_with(&Pseudonyms::new("secret of the stand".into()));
         let secrets = Secrets::new(self.folder.path(), None);
         let vault = FileVault::new(self.folder.path().join("data/secrets"));
         let tokens: Arc<dyn TokenVault> = Arc::new(vault);

@@ -78,6 +78,7 @@ static PEOPLE: StreamFacts = StreamFacts {
     granularity: fact(Granularity::Second, REFERENCE),
     order: fact(Order::ByChange, REFERENCE),
     deletes: fact(Deletes::None, REFERENCE),
+    every: None,
     page_ceiling: None,
     quota: None,
     expired_cursor: &[],

@@ -17,7 +17,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use shared::config::{ConnectionSettings, SecretRef, is_loopback};
 use shared::connector::{
-    AnyStream, Api, Auth, Connector, Horizon, OAuth, QuotaHeaders, Source, TokenBody,
+    AnyStream, Api, Auth, ClientAuth, Connector, Horizon, Left, OAuth, QuotaHeaders, Reset, Source,
+    TokenBody,
 };
 use shared::error::Error;
 use shared::facts::{Fact, Pace, Quota, SourceFacts, fact};
@@ -141,8 +142,8 @@ impl Source for Zendesk {
             headers: Vec::new(),
             other_hosts: Vec::new(),
             quota: Some(QuotaHeaders {
-                remaining: "ratelimit-remaining",
-                reset: "ratelimit-reset",
+                left: Left::Remaining("ratelimit-remaining"),
+                reset: Reset::Seconds("ratelimit-reset"),
             }),
         };
         Ok(Connector { api, streams, webhook: Some(Box::new(webhook::ZendeskEvents)) })
@@ -182,6 +183,7 @@ fn auth(base: &Url, own: &ZendeskSettings) -> Result<Auth, Error> {
                 client_secret: oauth.client_secret.clone(),
                 refresh_token: oauth.refresh_token.clone(),
                 body: TokenBody::Json,
+                client: ClientAuth::Parameters,
             }))
         }
         (None, None, None) => {

@@ -15,10 +15,11 @@ use tokio::sync::Mutex;
 use tracing::{error, info};
 
 use crate::clock;
-use crate::connector::{Auth, OAuth, TokenBody};
+use crate::connector::{Auth, ClientAuth, Granted, OAuth, Session, TokenBody};
 use crate::error::{Error, json_reason};
+use crate::page::Response;
 use crate::schema::Timestamp;
-use crate::secrets::Secrets;
+use crate::secrets::{SecretRef, Secrets};
 
 /// A pair of OAuth tokens.
 #[derive(Debug, Clone)]
@@ -156,13 +157,13 @@ impl SignIn {
         }
     }
 
-    /// The OAuth tokens to use, renewed if they are about to end; none for other kinds of credentials.
+    /// The tokens to use, renewed if they are about to end; none for credentials that are no tokens.
     pub(crate) async fn token(&self) -> Result<Option<Tokens>, Error> {
-        let Auth::OAuth(oauth) = &self.auth else { return Ok(None) };
+        let Some(first) = self.first_secret() else { return Ok(None) };
         let tokens = {
             let mut current = self.current.lock().await;
             if current.is_none() {
-                *current = Some(self.load(oauth).await?);
+                *current = Some(self.load(first).await?);
             }
             current.clone()
         };
@@ -172,14 +173,31 @@ impl SignIn {
         }
     }
 
+    /// What the operator obtained once and tokens descend from: a refresh token or a password.
+    fn first_secret(&self) -> Option<&SecretRef> {
+        match &self.auth {
+            Auth::OAuth(oauth) => Some(&oauth.refresh_token),
+            Auth::Session(session) => Some(session.secret()),
+            Auth::Basic { .. } | Auth::Bearer(_) | Auth::Header { .. } | Auth::None => None,
+        }
+    }
+
+    /// Whether a refusal means that the access token has ended, so that a renewed one may be accepted.
+    pub(crate) fn has_ended(&self, status: u16, body: &[u8]) -> bool {
+        match &self.auth {
+            Auth::Session(session) => session.has_ended(status, body),
+            _ => status == 401,
+        }
+    }
+
     fn must_renew(tokens: &Tokens) -> bool {
         let soon = clock::after(clock::now(), RENEW_BEFORE);
         tokens.access.expose_secret().is_empty() || tokens.expires_at.is_some_and(|end| end <= soon)
     }
 
-    /// The saved pair, or the operator's refresh token as version 0 with no access token yet.
-    async fn load(&self, oauth: &OAuth) -> Result<Tokens, Error> {
-        let refresh = self.secrets.read(&oauth.refresh_token).await?;
+    /// The saved pair, or the operator's secret as version 0 with no access token yet.
+    async fn load(&self, first: &SecretRef) -> Result<Tokens, Error> {
+        let refresh = self.secrets.read(first).await?;
         let seed = hex::encode(Sha256::digest(refresh.expose_secret().as_bytes()));
         let saved = self.vault.load(&self.connection).await?;
         Ok(match saved {
@@ -196,8 +214,8 @@ impl SignIn {
 
     /// Replaces `spent` by a newer pair: by refreshing, or by waiting for whoever does.
     pub(crate) async fn renew(&self, spent: &Tokens) -> Result<Tokens, Error> {
-        let Auth::OAuth(oauth) = &self.auth else {
-            return Err(Error::Invariant("only OAuth tokens can be renewed".to_owned()));
+        let Some(first) = self.first_secret() else {
+            return Err(Error::Invariant("only tokens can be renewed".to_owned()));
         };
         let mut current = self.current.lock().await;
         if let Some(newer) = current.as_ref().filter(|tokens| tokens.version > spent.version) {
@@ -205,7 +223,7 @@ impl SignIn {
         }
         let mut polls = 0_u32;
         let newer = loop {
-            let saved = self.load(oauth).await?;
+            let saved = self.load(first).await?;
             if saved.version > spent.version && !saved.access.expose_secret().is_empty() {
                 break saved;
             }
@@ -215,7 +233,7 @@ impl SignIn {
                 return Err(refused(refusal.status));
             }
             if self.register.claim(&self.connection, saved.version, CLAIM).await? {
-                break self.refresh(oauth, &saved).await?;
+                break self.refresh(&saved).await?;
             }
             polls += 1;
             if polls > 200 {
@@ -229,32 +247,93 @@ impl SignIn {
         Ok(newer)
     }
 
-    async fn refresh(&self, oauth: &OAuth, old: &Tokens) -> Result<Tokens, Error> {
+    async fn refresh(&self, old: &Tokens) -> Result<Tokens, Error> {
+        let granted = match &self.auth {
+            Auth::OAuth(oauth) => self.exchange(oauth, old).await?,
+            Auth::Session(session) => self.reopen(session.as_ref(), old).await?,
+            Auth::Basic { .. } | Auth::Bearer(_) | Auth::Header { .. } | Auth::None => {
+                return Err(Error::Invariant("only tokens can be renewed".to_owned()));
+            }
+        };
+        let tokens = Tokens {
+            version: old.version + 1,
+            access: granted.access,
+            refresh: granted.refresh.unwrap_or_else(|| old.refresh.clone()),
+            expires_at: granted.expires_at,
+            seed: old.seed.clone(),
+        };
+        crate::crash::point(crate::crash::Point::AfterTokenRefresh);
+        self.vault.save(&self.connection, &tokens).await?;
+        self.register.done(&self.connection, tokens.version).await?;
+        info!(connection = self.connection, version = tokens.version, "renewed the access token");
+        Ok(tokens)
+    }
+
+    /// Trades an OAuth refresh token in.
+    async fn exchange(&self, oauth: &OAuth, old: &Tokens) -> Result<Granted, Error> {
         let client_secret = self.secrets.read(&oauth.client_secret).await?;
-        let parameters = [
-            ("grant_type", "refresh_token"),
-            ("refresh_token", old.refresh.expose_secret()),
+        let grant =
+            [("grant_type", "refresh_token"), ("refresh_token", old.refresh.expose_secret())];
+        let client = [
             ("client_id", oauth.client_id.as_str()),
             ("client_secret", client_secret.expose_secret()),
         ];
         let call = self.http.post(oauth.token_url.clone());
-        let call = match oauth.body {
-            TokenBody::Json => {
-                let object: serde_json::Map<_, _> = parameters
-                    .iter()
-                    .map(|(name, value)| ((*name).to_owned(), (*value).into()))
-                    .collect();
-                call.header(http::header::CONTENT_TYPE, "application/json")
-                    .body(serde_json::Value::from(object).to_string())
+        let call = match oauth.client {
+            ClientAuth::Parameters => {
+                with_parameters(call, oauth.body, grant.iter().chain(&client))
             }
-            TokenBody::Form => {
-                call.header(http::header::CONTENT_TYPE, "application/x-www-form-urlencoded").body(
-                    url::form_urlencoded::Serializer::new(String::new())
-                        .extend_pairs(parameters)
-                        .finish(),
-                )
-            }
+            ClientAuth::Basic => with_parameters(call, oauth.body, grant.iter())
+                .basic_auth(&oauth.client_id, Some(client_secret.expose_secret())),
         };
+        let response = match self.ask_for_tokens(call).await? {
+            Ok(response) => response,
+            Err(status) => return self.refuse(old, status).await,
+        };
+        let grant: Grant = serde_json::from_slice(&response.body)
+            .map_err(|error| Error::Decode(format!("token endpoint: {}", json_reason(&error))))?;
+        let in_seconds = |seconds| clock::after(response.received_at, Duration::from_secs(seconds));
+        Ok(Granted {
+            access: grant.access_token.into(),
+            refresh: grant.refresh_token.map(SecretString::from),
+            expires_at: grant.expires_in.map(in_seconds).or(grant.expires_at),
+        })
+    }
+
+    /// Renews a session, or opens a new one with the operator's secret.
+    async fn reopen(&self, session: &dyn Session, old: &Tokens) -> Result<Granted, Error> {
+        let secret = self.secrets.read(session.secret()).await?;
+        // Before the first session the refresh token is the operator's own secret.
+        let was_open = !old.access.expose_secret().is_empty();
+        let renewal = was_open.then(|| session.renew(&old.refresh)).flatten();
+        let calls = renewal.into_iter().chain([session.open(&secret)]);
+        let mut refused = 0;
+        for call in calls {
+            let mut post = self.http.post(call.url.clone());
+            if let Some(bearer) = &call.bearer {
+                post = post.bearer_auth(bearer.expose_secret());
+            }
+            let parameters: Vec<(&str, &str)> = call
+                .parameters
+                .iter()
+                .map(|(name, value)| (*name, value.expose_secret()))
+                .collect();
+            if call.bearer.is_none() || !parameters.is_empty() {
+                post = with_parameters(post, call.body, parameters.iter());
+            }
+            match self.ask_for_tokens(post).await? {
+                Ok(response) => return session.granted(&response),
+                Err(status) => refused = status,
+            }
+        }
+        self.refuse(old, refused).await
+    }
+
+    /// The answer of a token endpoint, or the status with which it refuses.
+    async fn ask_for_tokens(
+        &self,
+        call: reqwest::RequestBuilder,
+    ) -> Result<Result<Response, u16>, Error> {
         let unreachable = |error: reqwest::Error| {
             Error::Unavailable(format!("token refresh: {}", error.without_url()))
         };
@@ -264,33 +343,24 @@ impl SignIn {
             return Err(Error::Unavailable(format!("the token endpoint answered {status}")));
         }
         if status != 200 && status != 201 {
-            self.register.needs_reauthorisation(&self.connection).await?;
-            error!(
-                connection = self.connection,
-                status, "the refresh token is no longer accepted: authorise this connection again"
-            );
-            let (version, seed) = (old.version, old.seed.clone());
-            let refusal = Refusal { at: Instant::now(), version, seed, status };
-            *self.refused.lock().await = Some(refusal);
-            return Err(refused(status));
+            return Ok(Err(status));
         }
+        let headers = answer.headers().clone();
         let body = answer.bytes().await.map_err(unreachable)?;
-        let grant: Grant = serde_json::from_slice(&body)
-            .map_err(|error| Error::Decode(format!("token endpoint: {}", json_reason(&error))))?;
-        let tokens = Tokens {
-            version: old.version + 1,
-            access: grant.access_token.into(),
-            refresh: grant.refresh_token.map_or_else(|| old.refresh.clone(), SecretString::from),
-            expires_at: grant
-                .expires_in
-                .map(|seconds| clock::after(clock::now(), Duration::from_secs(seconds))),
-            seed: old.seed.clone(),
-        };
-        crate::crash::point(crate::crash::Point::AfterTokenRefresh);
-        self.vault.save(&self.connection, &tokens).await?;
-        self.register.done(&self.connection, tokens.version).await?;
-        info!(connection = self.connection, version = tokens.version, "renewed the access token");
-        Ok(tokens)
+        Ok(Ok(Response { status, headers, body, received_at: clock::now() }))
+    }
+
+    async fn refuse(&self, old: &Tokens, status: u16) -> Result<Granted, Error> {
+        self.register.needs_reauthorisation(&self.connection).await?;
+        error!(
+            connection = self.connection,
+            status,
+            "the refresh token or password is no longer accepted: authorise this connection again"
+        );
+        let (version, seed) = (old.version, old.seed.clone());
+        let refusal = Refusal { at: Instant::now(), version, seed, status };
+        *self.refused.lock().await = Some(refusal);
+        Err(refused(status))
     }
 
     /// Adds the credentials to a call to the source's own origin.
@@ -320,7 +390,7 @@ impl SignIn {
                 value.set_sensitive(true);
                 call.header(*name, value)
             }
-            Auth::OAuth(_) => match token {
+            Auth::OAuth(_) | Auth::Session(_) => match token {
                 Some(tokens) => call.bearer_auth(tokens.access.expose_secret()),
                 None => call,
             },
@@ -333,9 +403,35 @@ fn refused(status: u16) -> Error {
     Error::Unauthorized { what, status }
 }
 
+/// Writes the parameters of a token call into its body.
+fn with_parameters<'a>(
+    call: reqwest::RequestBuilder,
+    body: TokenBody,
+    parameters: impl Iterator<Item = &'a (&'a str, &'a str)>,
+) -> reqwest::RequestBuilder {
+    match body {
+        TokenBody::Json => {
+            let object: serde_json::Map<_, _> =
+                parameters.map(|(name, value)| ((*name).to_owned(), (*value).into())).collect();
+            call.header(http::header::CONTENT_TYPE, "application/json")
+                .body(serde_json::Value::from(object).to_string())
+        }
+        TokenBody::Form => {
+            call.header(http::header::CONTENT_TYPE, "application/x-www-form-urlencoded").body(
+                url::form_urlencoded::Serializer::new(String::new())
+                    .extend_pairs(parameters)
+                    .finish(),
+            )
+        }
+    }
+}
+
 #[derive(Deserialize)]
 struct Grant {
     access_token: String,
     refresh_token: Option<String>,
+    /// Seconds, as RFC 6749 has it.
     expires_in: Option<u64>,
+    /// An instant, as Square has it instead.
+    expires_at: Option<Timestamp>,
 }

@@ -6,6 +6,7 @@ mod pace;
 mod retry;
 
 use std::collections::HashMap;
+use std::io::Read as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -19,7 +20,7 @@ pub use retry::Patience;
 use crate::budget::Budget;
 use crate::clock;
 use crate::config::{Connection, PaceSetting, is_loopback};
-use crate::connector::Api;
+use crate::connector::{Api, Left, Reset};
 use crate::error::Error;
 use crate::facts::StreamFacts;
 use crate::page::Response;
@@ -45,7 +46,7 @@ pub struct Client {
 enum Fault {
     /// Ask again, after the time that the source named if it did.
     Transient { error: Error, wait: Option<Duration> },
-    /// 401: perhaps the access token ran out.
+    /// The access token ran out, or was never good.
     SignedOut { error: Error },
     /// Asking again changes nothing.
     Final(Error),
@@ -255,7 +256,8 @@ impl Client {
         self.heed_quota(&headers).await;
         if !(200..300).contains(&status) {
             debug!(request = request.name(), status, ms = started.elapsed().as_millis(), "refused");
-            return Err(refusal(request, status, &headers));
+            let start = beginning(answer).await;
+            return Err(self.refusal(request, status, &headers, &start));
         }
         let body = read_body(answer).await.map_err(|error| match error {
             ReadError::Transport(error) => transport(error),
@@ -271,43 +273,86 @@ impl Client {
             ms = started.elapsed().as_millis(),
             "answered"
         );
+        let body = gunzip(body).map_err(|()| {
+            Fault::Final(Error::Decode(format!(
+                "{} answers with a file that is no gzip or more than {MAX_BODY} bytes",
+                request.name()
+            )))
+        })?;
         Ok(Response { status, headers, body, received_at: clock::now() })
     }
 
     /// Stops asking when the vendor's headers say that nothing is left of the quota.
     async fn heed_quota(&self, headers: &http::HeaderMap) {
         let Some(quota) = self.api.quota else { return };
-        let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<u64>().ok();
-        if let (Some(0), Some(reset)) = (number(quota.remaining), number(quota.reset)) {
-            self.account.block(Duration::from_secs(reset)).await;
+        let used_up = match quota.left {
+            Left::Remaining(name) => number(headers, name) == Some(0),
+            Left::UsedUpTo(name, most) => number(headers, name).is_some_and(|used| used >= most),
+            Left::Untold => false,
+        };
+        if used_up && let Some(wait) = self.reset(headers) {
+            self.account.block(wait).await;
+        }
+    }
+
+    /// How long until the quota starts anew, as far as the source tells or documents it.
+    fn reset(&self, headers: &http::HeaderMap) -> Option<Duration> {
+        match self.api.quota?.reset {
+            Reset::Seconds(name) => number(headers, name).map(Duration::from_secs),
+            Reset::UnixSeconds(name) => {
+                let at = Duration::from_secs(number(headers, name)?);
+                let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).ok()?;
+                Some(at.saturating_sub(now))
+            }
+            Reset::After(wait) => Some(wait),
+        }
+    }
+
+    fn refusal(
+        &self,
+        request: &Request,
+        status: u16,
+        headers: &http::HeaderMap,
+        start: &[u8],
+    ) -> Fault {
+        let name = request.name();
+        let unauthorized = || Error::Unauthorized {
+            what: format!("the source answered {status} to {name}"),
+            status,
+        };
+        match status {
+            status if request.with_credentials && self.sign_in.has_ended(status, start) => {
+                Fault::SignedOut { error: unauthorized() }
+            }
+            401 | 403 => Fault::Final(unauthorized()),
+            status if retry::is_transient(status) => {
+                let asked = retry::retry_after(headers, SystemTime::now());
+                let wait = asked.or_else(|| if status == 429 { self.reset(headers) } else { None });
+                let error = if status == 429 {
+                    Error::RateLimited { retry_after: wait }
+                } else {
+                    Error::Unavailable(format!("{name} was answered with status {status}"))
+                };
+                Fault::Transient { error, wait }
+            }
+            _ => Fault::Final(Error::Rejected { request: name, status }),
         }
     }
 }
 
-fn refusal(request: &Request, status: u16, headers: &http::HeaderMap) -> Fault {
-    let name = request.name();
-    match status {
-        401 => Fault::SignedOut {
-            error: Error::Unauthorized {
-                what: format!("the source answered 401 to {name}"),
-                status,
-            },
-        },
-        403 => Fault::Final(Error::Unauthorized {
-            what: format!("the source answered 403 to {name}"),
-            status,
-        }),
-        status if retry::is_transient(status) => {
-            let wait = retry::retry_after(headers, SystemTime::now());
-            let error = if status == 429 {
-                Error::RateLimited { retry_after: wait }
-            } else {
-                Error::Unavailable(format!("{name} was answered with status {status}"))
-            };
-            Fault::Transient { error, wait }
-        }
-        _ => Fault::Final(Error::Rejected { request: name, status }),
-    }
+fn number(headers: &http::HeaderMap, name: &str) -> Option<u64> {
+    headers.get(name)?.to_str().ok()?.trim().parse().ok()
+}
+
+/// The first bytes of a refusal's body: enough for the error code that some sources put there.
+async fn beginning(mut answer: reqwest::Response) -> Bytes {
+    answer
+        .chunk()
+        .await
+        .ok()
+        .flatten()
+        .map(|chunk| chunk.slice(..chunk.len().min(4096)))
+        .unwrap_or_default()
 }
 
 enum ReadError {
@@ -329,6 +374,17 @@ async fn read_body(mut answer: reqwest::Response) -> Result<Bytes, ReadError> {
         body.extend_from_slice(&chunk);
     }
     Ok(body.freeze())
+}
+
+/// Unfolds a body that is a gzip file (RFC 1952): exports are, without a content encoding.
+fn gunzip(body: Bytes) -> Result<Bytes, ()> {
+    if !body.starts_with(&[0x1f, 0x8b]) {
+        return Ok(body);
+    }
+    let mut unfolded = Vec::new();
+    let mut limited = flate2::read::MultiGzDecoder::new(&body[..]).take(MAX_BODY as u64 + 1);
+    limited.read_to_end(&mut unfolded).map_err(drop)?;
+    if unfolded.len() > MAX_BODY { Err(()) } else { Ok(unfolded.into()) }
 }
 
 /// A transport error without the URL, whose query may hold tokens, and with its innermost cause.

@@ -43,7 +43,7 @@ impl Patience {
 
 /// Statuses that a repetition can cure.
 pub(crate) fn is_transient(status: u16) -> bool {
-    matches!(status, 408 | 409 | 425 | 429) || status >= 500
+    matches!(status, 408 | 409 | 423 | 425 | 429 | 477) || status >= 500
 }
 
 /// How long the source asks to wait: `Retry-After` in seconds or as an HTTP date (RFC 9110 §10.2.3).

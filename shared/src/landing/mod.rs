@@ -7,7 +7,7 @@ mod objects;
 mod records;
 mod sheet;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -20,6 +20,7 @@ use crate::crash::{Point, point};
 use crate::error::{Error, Invalid};
 use crate::fields::Fields;
 use crate::ledger::Ledger;
+use crate::roster::{Group, Roster};
 use crate::rows::{MapContext, Mapped, Rows};
 use crate::schema::{Sha256, Timestamp};
 use crate::stores::Stores;
@@ -52,6 +53,10 @@ pub struct Batch<'a> {
     pub customers: bool,
     /// Whether a webhook should have brought its records before.
     pub expected: bool,
+    /// Whether it belongs to a pass that lists all there is.
+    pub full_pass: bool,
+    /// The objects whose deletion only their absence shows.
+    pub kept: &'a BTreeSet<&'static str>,
 }
 
 /// A record and what it came to.
@@ -81,7 +86,8 @@ impl<'a> Batch<'a> {
     ) -> Self {
         let place = Place::of(connection, stream);
         let customers = connection.common.customers;
-        Self { place, raw_key, received_at, customers, expected: false }
+        let kept = &connection.kept;
+        Self { place, raw_key, received_at, customers, expected: false, full_pass: false, kept }
     }
 }
 
@@ -137,17 +143,27 @@ pub struct Quarantined {
 pub struct Landing {
     objects: Objects,
     records: Records,
+    roster: Roster,
 }
 
 impl Landing {
     /// The landing zone of a deployment.
     pub fn new(stores: &Stores) -> Self {
-        Self { objects: Objects::new(stores), records: Records::new(stores) }
+        Self {
+            objects: Objects::new(stores),
+            records: Records::new(stores),
+            roster: Roster::new(stores),
+        }
     }
 
     /// The bucket.
     pub fn objects(&self) -> &Objects {
         &self.objects
+    }
+
+    /// Who is known.
+    pub fn roster(&self) -> &Roster {
+        &self.roster
     }
 
     /// Stores bytes as received and returns their key in the raw zone.
@@ -204,6 +220,11 @@ impl Landing {
         if batch.customers {
             self.records.write(&sheet.writes(&known, &landing_key)).await?;
             point(Point::AfterRecords);
+        }
+        for object in batch.kept {
+            let group = Group { connection: batch.place.connection, object };
+            self.roster.see(group, sheet.seen(object), batch.received_at).await?;
+            self.roster.forget(group, &sheet.buried(object)).await?;
         }
         Ok(ledger)
     }

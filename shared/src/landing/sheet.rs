@@ -25,6 +25,8 @@ pub(super) struct Sheet<'a> {
     pub(super) quarantine: Vec<u8>,
     /// Which records those are, and why.
     quarantine_identity: Vec<u8>,
+    /// Objects and ids of which a record says only that they are there.
+    present: Vec<(&'static str, String)>,
     ledger: Ledger,
     buffer: Vec<u8>,
     content: Content,
@@ -39,6 +41,7 @@ pub(super) struct Row {
     content: Range<usize>,
     table: Table,
     provenance: Provenance,
+    only_if_known: bool,
     fate: Fate,
 }
 
@@ -50,6 +53,8 @@ enum Fate {
     Older,
     /// Known already.
     Unchanged,
+    /// About a record that nobody here knows, and only of interest if somebody did.
+    OfNoConcern,
 }
 
 impl<'a> Sheet<'a> {
@@ -59,6 +64,7 @@ impl<'a> Sheet<'a> {
             rows: Vec::new(),
             quarantine: Vec::new(),
             quarantine_identity: Vec::new(),
+            present: Vec::new(),
             ledger: Ledger::default(),
             buffer: Vec::new(),
             content: Content::default(),
@@ -77,6 +83,10 @@ impl<'a> Sheet<'a> {
                 if mapped.filtered.is_some() {
                     self.ledger.filtered += 1;
                 }
+                if mapped.drafts.is_empty() && !mapped.present.is_empty() {
+                    self.ledger.unchanged += 1;
+                }
+                self.present.extend(mapped.present);
                 for draft in mapped.drafts {
                     self.add_row(number, &raw_key, draft);
                 }
@@ -144,6 +154,7 @@ impl<'a> Sheet<'a> {
             content: content_end - self.content.bytes.len()..content_end,
             table,
             provenance,
+            only_if_known: draft.only_if_known,
             fate: Fate::Newer { missed: false },
         });
     }
@@ -157,6 +168,10 @@ impl<'a> Sheet<'a> {
             let key = (row.table, row.provenance.record_key.as_str());
             let best = stored.map(|stored| stored.version).max(newest.get(&key).copied());
             row.fate = match best {
+                None if row.only_if_known => {
+                    row.fate = Fate::OfNoConcern;
+                    continue;
+                }
                 Some(best) if best == version => Fate::Unchanged,
                 // Lists of what is deleted name a record for weeks after a newer version of it is known.
                 Some(best) if best > version && row.provenance.deleted => Fate::Unchanged,
@@ -177,9 +192,13 @@ impl<'a> Sheet<'a> {
         let is_news = |row: &Row| match row.fate {
             Fate::Newer { .. } => true,
             Fate::Older => created == Created::New,
-            Fate::Unchanged => false,
+            Fate::Unchanged | Fate::OfNoConcern => false,
         };
         for rows in self.rows.chunk_by(|a, b| a.record == b.record) {
+            if rows.iter().all(|row| row.fate == Fate::OfNoConcern) {
+                ledger.filtered += 1;
+                continue;
+            }
             if !rows.iter().any(is_news) {
                 ledger.unchanged += 1;
                 continue;
@@ -194,7 +213,29 @@ impl<'a> Sheet<'a> {
 
     /// The rows that are not known yet.
     pub(super) fn unknown(&self) -> impl Iterator<Item = &Row> {
-        self.rows.iter().filter(|row| row.fate != Fate::Unchanged)
+        self.rows.iter().filter(|row| matches!(row.fate, Fate::Newer { .. } | Fate::Older))
+    }
+
+    /// Who of an object is there: all that the page names if it is one of a full pass, else those it brings news of.
+    pub(super) fn seen(&self, object: &str) -> Vec<String> {
+        let rows = self.rows.iter().filter(|row| {
+            let news = self.batch.full_pass || row.fate != Fate::Unchanged;
+            let here = !row.provenance.deleted && row.fate != Fate::OfNoConcern;
+            row.provenance.source_object == object && news && here
+        });
+        let rows = rows.map(|row| &row.provenance.source_id);
+        let present = self.present.iter().filter(|(of, _)| *of == object).map(|(_, id)| id);
+        rows.chain(present).cloned().collect()
+    }
+
+    /// Who of an object is buried by this page.
+    pub(super) fn buried(&self, object: &str) -> Vec<String> {
+        let rows = self.rows.iter().filter(|row| {
+            row.provenance.source_object == object
+                && row.provenance.deleted
+                && matches!(row.fate, Fate::Newer { .. })
+        });
+        rows.map(|row| row.provenance.source_id.clone()).collect()
     }
 
     /// The lines of the rows that are not known yet.

@@ -19,9 +19,16 @@
 //! # }
 //! ```
 
+pub mod bluesky;
+pub mod brandwatch;
 mod clock;
 mod faults;
+pub mod hubspot;
+pub mod klaviyo;
+pub mod sender;
+pub mod sendgrid;
 mod server;
+pub mod square;
 mod world;
 pub mod zendesk;
 
@@ -30,9 +37,16 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use rand::SeedableRng;
 
+pub use bluesky::Bluesky;
+pub use brandwatch::Brandwatch;
 pub use clock::Clock;
 pub use faults::{Fault, Faults, Injected, Injection, RetryAfter};
+pub use hubspot::HubSpot;
+pub use klaviyo::Klaviyo;
+pub use sender::{DeliveryPlan, DeliveryReport};
+pub use sendgrid::SendGrid;
 pub use server::{AuthKind, SeenRequest};
+pub use square::Square;
 pub use world::{Company, Household, Order, Organization, Person, PizzaHousehold, Store};
 pub use zendesk::Zendesk;
 
@@ -60,10 +74,27 @@ impl Default for Settings {
     }
 }
 
+/// What a settings file says of a connection to a face.
+#[derive(Clone, Debug)]
+pub struct ConnectionKeys {
+    /// The face's source, such as `klaviyo`.
+    pub source: &'static str,
+    /// The other keys, as TOML lines; secrets are files: `token = { file = "klaviyo-key" }`.
+    pub keys: String,
+    /// The files with their content, by names that begin with the source's.
+    pub secrets: Vec<(&'static str, String)>,
+}
+
 /// The running simulation; its servers stop when it is dropped.
 pub struct Simulator {
     clock: Clock,
     company: Arc<Company>,
+    bluesky: Bluesky,
+    brandwatch: Brandwatch,
+    hubspot: HubSpot,
+    klaviyo: Klaviyo,
+    sendgrid: SendGrid,
+    square: Square,
     zendesk: Zendesk,
     elsewhere: Server,
 }
@@ -75,15 +106,27 @@ impl Simulator {
         let until = settings.until.unwrap_or_else(|| clock.now());
         let company = Arc::new(Company::invent(&settings, until));
         let elsewhere = Server::start(Elsewhere, Faults::default(), clock.clone()).await?;
-        let zendesk = Zendesk::start(
-            &settings,
-            until,
-            &company,
-            clock.clone(),
-            Faults::redirecting_to(format!("http://localhost:{}/", elsewhere.port())),
-        )
-        .await?;
-        Ok(Self { clock, company, zendesk, elsewhere })
+        let faults = || Faults::redirecting_to(format!("http://localhost:{}/", elsewhere.port()));
+        macro_rules! start {
+            ($face:ident) => {
+                $face::start(&settings, until, &company, clock.clone(), faults()).await?
+            };
+        }
+        let (bluesky, brandwatch, hubspot) = (start!(Bluesky), start!(Brandwatch), start!(HubSpot));
+        let (klaviyo, sendgrid) = (start!(Klaviyo), start!(SendGrid));
+        let (square, zendesk) = (start!(Square), start!(Zendesk));
+        Ok(Self {
+            clock,
+            company,
+            bluesky,
+            brandwatch,
+            hubspot,
+            klaviyo,
+            sendgrid,
+            square,
+            zendesk,
+            elsewhere,
+        })
     }
 
     /// The people and households behind every vendor's records.
@@ -94,6 +137,36 @@ impl Simulator {
     /// The clock every face reads.
     pub fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    /// The open social network.
+    pub fn bluesky(&self) -> &Bluesky {
+        &self.bluesky
+    }
+
+    /// Social listening.
+    pub fn brandwatch(&self) -> &Brandwatch {
+        &self.brandwatch
+    }
+
+    /// The CRM.
+    pub fn hubspot(&self) -> &HubSpot {
+        &self.hubspot
+    }
+
+    /// The email platform for marketing.
+    pub fn klaviyo(&self) -> &Klaviyo {
+        &self.klaviyo
+    }
+
+    /// The email platform for receipts and newsletters.
+    pub fn sendgrid(&self) -> &SendGrid {
+        &self.sendgrid
+    }
+
+    /// The tills.
+    pub fn square(&self) -> &Square {
+        &self.square
     }
 
     /// The helpdesk.

@@ -29,6 +29,7 @@ use jiff::Timestamp;
 
 use crate::clock::Clock;
 use crate::faults::Faults;
+use crate::sender::{DeliveryPlan, DeliveryReport};
 use crate::server::{SeenRequest, Server};
 use crate::world::Company;
 use crate::{Settings, dice};
@@ -38,7 +39,6 @@ pub use bulk::bulk_tickets;
 pub use changes::NewTicket;
 pub use oauth::OAuthCredentials;
 pub use records::{Deletion, Organization, Rating, Role, Score, Status, Ticket, User};
-pub use sender::{DeliveryPlan, DeliveryReport};
 pub use truth::{EventKind, EventTruth, Truth};
 pub use webhooks::{Delivery, Subject, signature};
 
@@ -203,7 +203,7 @@ impl Zendesk {
     /// Sends what has not been sent before to a receiver.
     pub async fn send_webhooks(&self, url: &str, plan: &DeliveryPlan) -> DeliveryReport {
         let deliveries = self.shared.lock().desk.outbox.take();
-        sender::send(deliveries, url, plan, WEBHOOK_SECRET, self.clock.now()).await
+        sender::send_all(deliveries, url, plan, WEBHOOK_SECRET, self.clock.now()).await
     }
 
     /// Opens a ticket now.

@@ -14,7 +14,7 @@ use shared::schema::{
 };
 
 use super::timed::Mark;
-use super::words::{Words, ours};
+use super::words::{channel, ours, reference};
 use super::{EXPORT_GUIDE, EXPORT_LAG, EXPORT_QUOTA, EXPORT_REFERENCE, NO_LOOKBACK, instant};
 
 /// Every update of a ticket, with the comments in it.
@@ -32,6 +32,7 @@ static FACTS: StreamFacts = StreamFacts {
         Deletes::None,
         "events are facts; a deleted ticket's are not asked for one by one (tap-zendesk#149)",
     ),
+    every: None,
     page_ceiling: Some(fact(1000, "events in one second; github.com/estuary/connectors/pull/1789")),
     quota: Some(EXPORT_QUOTA),
     expired_cursor: &[],
@@ -73,18 +74,17 @@ impl Stream for TicketEvents {
         mark.note()
     }
 
-    fn map(&self, record: Fields<'_>, rows: &mut Rows<'_>) -> Result<(), Invalid> {
-        let mut words = Words::new(record);
-        words.fields.required_id("id")?;
-        let ticket = words.fields.required_id("ticket_id")?;
-        let timestamp = words.fields.integer("timestamp")?.into_value().and_then(instant);
-        let at = words.fields.time("created_at")?.or(timestamp);
+    fn map(&self, mut record: Fields<'_>, rows: &mut Rows<'_>) -> Result<(), Invalid> {
+        record.required_id("id")?;
+        let ticket = record.required_id("ticket_id")?;
+        let timestamp = record.integer("timestamp")?.into_value().and_then(instant);
+        let at = record.time("created_at")?.or(timestamp);
         let at = at.ok_or_else(|| Invalid::new("created_at", "is missing or not a time"))?;
-        let Known::Value(children) = words.fields.get::<Vec<&RawValue>>("child_events")? else {
+        let Known::Value(children) = record.get::<Vec<&RawValue>>("child_events")? else {
             return Err(Invalid::new("child_events", "is missing or not a list"));
         };
-        let updater = words.reference("updater_id")?;
-        words.report(rows);
+        let updater = reference(&mut record, "updater_id")?;
+        record.report(rows);
         let update = Update { ticket: rows.key("ticket", &ticket), at, updater };
         let mut told = false;
         for child in children {
@@ -107,9 +107,9 @@ struct Update {
 impl Update {
     /// Tells one of the changes in the update, if our schema has an interaction for it.
     fn tell(&self, child: &RawValue, rows: &mut Rows<'_>) -> Result<bool, Invalid> {
-        let mut child = Words::new(Fields::parse(child)?);
-        let kind = child.fields.get::<&str>("event_type")?.into_value();
-        child.fields.ignore("via_reference_id");
+        let mut child = Fields::parse(child)?;
+        let kind = child.get::<&str>("event_type")?.into_value();
+        child.ignore("via_reference_id");
         match kind {
             Some("Create") => self.created(child, rows),
             Some("Comment") => self.commented(child, rows),
@@ -118,9 +118,9 @@ impl Update {
         }
     }
 
-    fn created(&self, mut child: Words<'_>, rows: &mut Rows<'_>) -> Result<bool, Invalid> {
-        let id = child.fields.required_id("id")?;
-        let requester = child.reference("requester_id")?;
+    fn created(&self, mut child: Fields<'_>, rows: &mut Rows<'_>) -> Result<bool, Invalid> {
+        let id = child.required_id("id")?;
+        let requester = reference(&mut child, "requester_id")?;
         let Some(person) = requester.as_deref().or(self.updater.as_deref()) else {
             return Ok(false);
         };
@@ -133,11 +133,11 @@ impl Update {
             rows,
         );
         created.direction = Some(Direction::In);
-        let channel = child.channel()?;
+        let channel = channel(&mut child)?;
         created.channel = channel;
         // The ticket has both, and forgets them when it is scrubbed.
         for text in ["subject", "description"] {
-            child.fields.ignore(text);
+            child.ignore(text);
         }
         created.ext = child.into_ext(rows);
         rows.push(self.draft(id.clone(), created, rows));
@@ -148,11 +148,11 @@ impl Update {
         Ok(true)
     }
 
-    fn commented(&self, mut child: Words<'_>, rows: &mut Rows<'_>) -> Result<bool, Invalid> {
-        let id = child.fields.required_id("id")?;
-        let Some(author) = child.reference("author_id")? else { return Ok(false) };
-        let at = child.fields.time("created_at")?.unwrap_or(self.at);
-        let visibility = match child.fields.get::<bool>("public")? {
+    fn commented(&self, mut child: Fields<'_>, rows: &mut Rows<'_>) -> Result<bool, Invalid> {
+        let id = child.required_id("id")?;
+        let Some(author) = reference(&mut child, "author_id")? else { return Ok(false) };
+        let at = child.time("created_at")?.unwrap_or(self.at);
+        let visibility = match child.get::<bool>("public")? {
             Known::Value(true) => Visibility::Public,
             Known::Value(false) => Visibility::Internal,
             Known::Absent | Known::Null => Visibility::Unknown,
@@ -160,18 +160,18 @@ impl Update {
         let kind = InteractionKind::TicketMessage(Message { visibility });
         let mut message = self.interaction(kind, &author, at, &id, rows);
         message.message_id = Some(id.clone());
-        message.channel = child.channel()?;
+        message.channel = channel(&mut child)?;
         // Texts stay in the raw zone, where they expire; links to attachments open without a login.
         for text in ["body", "html_body", "plain_body", "attachments", "type"] {
-            child.fields.ignore(text);
+            child.ignore(text);
         }
         message.ext = child.into_ext(rows);
         rows.push(self.draft(id, message, rows));
         Ok(true)
     }
 
-    fn changed(&self, mut child: Words<'_>, rows: &mut Rows<'_>) -> Result<bool, Invalid> {
-        let id = child.fields.required_id("id")?;
+    fn changed(&self, mut child: Fields<'_>, rows: &mut Rows<'_>) -> Result<bool, Invalid> {
+        let id = child.required_id("id")?;
         let read = |word: &str| ours(word, TicketStatus::from_word);
         let to = child.word("status", read)?;
         // Another field than the status.
@@ -183,7 +183,7 @@ impl Update {
         let word = |status: Option<TicketStatus>| status.map(|status| status.as_str().to_owned());
         let kind = InteractionKind::TicketStatusChanged(Change { from: word(from), to: word(to) });
         let mut moved = self.interaction(kind, person, self.at, &id, rows);
-        let channel = child.channel()?;
+        let channel = channel(&mut child)?;
         moved.channel = channel;
         moved.ext = child.into_ext(rows);
         rows.push(self.draft(id.clone(), moved, rows));
@@ -219,14 +219,6 @@ impl Update {
     }
 
     fn draft(&self, id: String, interaction: Interaction, rows: &Rows<'_>) -> Draft {
-        Draft {
-            object: FACTS.object,
-            id,
-            version: rows.version(self.at),
-            updated_at: Some(self.at),
-            deleted: false,
-            subject: Some(interaction.subject_key.clone()),
-            entity: interaction.into(),
-        }
+        Draft::new(FACTS.object, id, self.at, interaction, rows)
     }
 }

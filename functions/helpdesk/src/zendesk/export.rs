@@ -104,7 +104,7 @@ impl Position {
                 ));
             }
         };
-        Ok(Page { records, next })
+        Ok(Page::new(records, next))
     }
 
     pub(super) fn watermark(&self) -> Option<Timestamp> {

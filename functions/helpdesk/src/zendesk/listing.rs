@@ -45,7 +45,7 @@ impl Place {
             Some(token) => Next::More(Self { after: Some(token) }),
             None => Next::Done(Self::default()),
         };
-        Ok(Page { records, next })
+        Ok(Page::new(records, next))
     }
 }
 

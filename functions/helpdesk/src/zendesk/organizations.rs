@@ -10,7 +10,7 @@ use shared::rows::{Draft, Rows};
 use shared::schema::{Account, Known, Timestamp};
 
 use super::timed::Mark;
-use super::words::Words;
+
 use super::{EXPORT_GUIDE, EXPORT_LAG, EXPORT_QUOTA, EXPORT_REFERENCE, NO_LOOKBACK};
 
 /// Every organisation, oldest change first.
@@ -28,6 +28,7 @@ static FACTS: StreamFacts = StreamFacts {
         Deletes::None,
         "the export promises none; the webhook event organization.deleted tells",
     ),
+    every: None,
     page_ceiling: Some(fact(
         1000,
         "changes in one second; github.com/estuary/connectors/pull/1789",
@@ -79,14 +80,13 @@ impl Stream for Organizations {
 
 /// Maps an organisation of the API or of a delivery; `seen_at` stands in for a time of change that is not told.
 pub(super) fn map(
-    record: Fields<'_>,
+    mut record: Fields<'_>,
     seen_at: Option<Timestamp>,
     rows: &mut Rows<'_>,
 ) -> Result<(), Invalid> {
-    let mut words = Words::new(record);
-    let id = words.fields.required_id("id")?;
-    let updated_at = words.fields.time("updated_at")?;
-    let deleted_at = words.fields.time("deleted_at")?;
+    let id = record.required_id("id")?;
+    let updated_at = record.time("updated_at")?;
+    let deleted_at = record.time("deleted_at")?;
     let changed_at = updated_at.max(deleted_at).or(seen_at);
     let changed_at =
         changed_at.ok_or_else(|| Invalid::new("updated_at", "is missing or not a time"))?;
@@ -94,20 +94,12 @@ pub(super) fn map(
         rows.push(tombstone(id, changed_at, rows));
         return Ok(());
     }
-    let domains = words.fields.get::<Vec<String>>("domain_names")?;
+    let domains = record.get::<Vec<String>>("domain_names")?;
     let mut account =
-        Account { name: words.fields.text("name")?, domain: first(domains), ..Account::default() };
-    words.fields.ignore("url");
-    account.ext = words.into_ext(rows);
-    rows.push(Draft {
-        object: FACTS.object,
-        id,
-        version: rows.version(changed_at),
-        updated_at: Some(changed_at),
-        deleted: false,
-        subject: None,
-        entity: account.into(),
-    });
+        Account { name: record.text("name")?, domain: first(domains), ..Account::default() };
+    record.ignore("url");
+    account.ext = record.into_ext(rows);
+    rows.push(Draft::new(FACTS.object, id, changed_at, account, rows));
     Ok(())
 }
 
@@ -122,13 +114,5 @@ fn first(domains: Known<Vec<String>>) -> Known<String> {
 
 /// What is left to say of an organisation that is gone; it outranks a living row of the same second.
 pub(super) fn tombstone(id: String, at: Timestamp, rows: &Rows<'_>) -> Draft {
-    Draft {
-        object: FACTS.object,
-        id,
-        version: rows.version(at) + 1,
-        updated_at: Some(at),
-        deleted: true,
-        subject: None,
-        entity: Account::default().into(),
-    }
+    Draft::tombstone(FACTS.object, id, at, Account::default(), rows)
 }

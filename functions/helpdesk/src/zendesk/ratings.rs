@@ -15,7 +15,7 @@ use shared::schema::{
     Direction, Interaction, InteractionKind, Known, Precision, Purpose, Rating, Timestamp,
 };
 
-use super::words::Words;
+use super::words::reference;
 use super::{EXPORT_LAG, first_second, instant, listing, unix};
 
 const PATH: &str = "/api/v2/satisfaction_ratings.json";
@@ -50,6 +50,7 @@ static FACTS: StreamFacts = StreamFacts {
         Deletes::None,
         "developer.zendesk.com/api-reference/ticketing/ticket-management/satisfaction_ratings",
     ),
+    every: None,
     page_ceiling: None,
     quota: None,
     expired_cursor: &[400],
@@ -126,17 +127,16 @@ impl Stream for SatisfactionRatings {
             let since = newest.min(unix(horizon.until)).max(window.since);
             Next::Done(Window { since, reading: None })
         };
-        Ok(Page { records, next })
+        Ok(Page::new(records, next))
     }
 
     fn watermark(&self, window: &Window) -> Option<Timestamp> {
         instant(window.since)
     }
 
-    fn map(&self, record: Fields<'_>, rows: &mut Rows<'_>) -> Result<(), Invalid> {
-        let mut words = Words::new(record);
-        let id = words.fields.required_id("id")?;
-        let score = match words.word("score", score)? {
+    fn map(&self, mut record: Fields<'_>, rows: &mut Rows<'_>) -> Result<(), Invalid> {
+        let id = record.required_id("id")?;
+        let score = match record.word("score", score)? {
             Known::Value(Score::Given(score)) => score,
             Known::Value(Score::NotGiven) => {
                 rows.filter("a rating that was offered and not given, or never offered");
@@ -146,28 +146,20 @@ impl Stream for SatisfactionRatings {
                 return Err(Invalid::new("score", "is none that Zendesk documents"));
             }
         };
-        let requester = words.reference("requester_id")?;
+        let requester = reference(&mut record, "requester_id")?;
         let requester = requester.ok_or_else(|| Invalid::new("requester_id", "is missing"))?;
         let subject = rows.key("user", &requester);
-        let created_at = words.fields.required_time("created_at")?;
-        let updated_at = words.fields.time("updated_at")?.unwrap_or(created_at);
+        let created_at = record.required_time("created_at")?;
+        let updated_at = record.time("updated_at")?.unwrap_or(created_at);
         let kind = InteractionKind::TicketCsat(Rating { score, scale_max: SCALE_MAX });
-        let mut csat = Interaction::new(kind, subject.clone(), created_at, Some(&id));
+        let mut csat = Interaction::new(kind, subject, created_at, Some(&id));
         csat.occurred_precision = Some(Precision::Second);
         csat.direction = Some(Direction::In);
         csat.purpose = Purpose::Service;
-        csat.thread_key = words.fields.id("ticket_id")?.map(|ticket| rows.key("ticket", &ticket));
-        words.fields.ignore("url");
-        csat.ext = words.into_ext(rows);
-        rows.push(Draft {
-            object: FACTS.object,
-            id,
-            version: rows.version(updated_at),
-            updated_at: Some(updated_at),
-            deleted: false,
-            subject: Some(subject),
-            entity: csat.into(),
-        });
+        csat.thread_key = record.id("ticket_id")?.map(|ticket| rows.key("ticket", &ticket));
+        record.ignore("url");
+        csat.ext = record.into_ext(rows);
+        rows.push(Draft::new(FACTS.object, id, updated_at, csat, rows));
         Ok(())
     }
 }

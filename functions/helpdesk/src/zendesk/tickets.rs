@@ -16,7 +16,7 @@ use shared::schema::{
 use super::export::{self, Position};
 use super::listing::Place;
 use super::ratings::{SCALE_MAX, Score, score};
-use super::words::{Words, ours};
+use super::words::{channel, ours, reference};
 use super::{
     EXPORT_GUIDE, EXPORT_LAG, EXPORT_QUOTA, EXPORT_REFERENCE, NO_LAG, NO_LOOKBACK, instant,
 };
@@ -38,6 +38,7 @@ static FACTS: StreamFacts = StreamFacts {
         Deletes::Tombstone,
         "the export has deleted tickets with status `deleted` unless told otherwise; github.com/singer-io/tap-zendesk",
     ),
+    every: None,
     page_ceiling: None,
     quota: Some(EXPORT_QUOTA),
     expired_cursor: &[400],
@@ -94,51 +95,48 @@ impl Stream for Tickets {
 
 /// Maps a ticket of the API or of a delivery; `seen_at` stands in for a time of change that is not told.
 pub(super) fn map(
-    record: Fields<'_>,
+    mut record: Fields<'_>,
     seen_at: Option<Timestamp>,
     rows: &mut Rows<'_>,
 ) -> Result<(), Invalid> {
-    let mut words = Words::new(record);
-    let id = words.fields.required_id("id")?;
-    let updated_at = words.fields.time("updated_at")?;
+    let id = record.required_id("id")?;
+    let updated_at = record.time("updated_at")?;
     // Silent updates move `generated_timestamp` and leave `updated_at` behind.
-    let generated = words.fields.integer("generated_timestamp")?.into_value().and_then(instant);
+    let generated = record.integer("generated_timestamp")?.into_value().and_then(instant);
     let changed_at = generated.max(updated_at).or(seen_at);
     let changed_at =
         changed_at.ok_or_else(|| Invalid::new("updated_at", "is missing or not a time"))?;
-    let status = words.word("status", |word| ours(word, TicketStatus::from_word))?;
+    let status = record.word("status", |word| ours(word, TicketStatus::from_word))?;
     let status = status.into_value().unwrap_or_default();
     let deleted = status == TicketStatus::Deleted;
-    let requester = words.reference("requester_id")?;
+    let requester = reference(&mut record, "requester_id")?;
     if requester.is_none() && !deleted {
         return Err(Invalid::new("requester_id", "is missing"));
     }
-    let opened_at = words.fields.time("created_at")?;
+    let opened_at = record.time("created_at")?;
     let mut ticket = Ticket {
-        subject: words.fields.text("subject")?,
+        subject: record.text("subject")?,
         status,
-        priority: words.word("priority", |word| ours(word, Priority::from_word))?,
-        channel: words.channel()?,
+        priority: record.word("priority", |word| ours(word, Priority::from_word))?,
+        channel: channel(&mut record)?,
         opened_at,
         opened_precision: opened_at.map(|_| Precision::Second),
-        tags: words.fields.get("tags")?.into_value().unwrap_or_default(),
-        csat: csat(&mut words)?,
+        tags: record.get("tags")?.into_value().unwrap_or_default(),
+        csat: csat(&mut record)?,
         ..Ticket::default()
     };
     // `fields` repeats `custom_fields`, `raw_subject` the subject; texts of messages stay in the raw zone.
     for repeated in ["fields", "raw_subject", "url", "description"] {
-        words.fields.ignore(repeated);
+        record.ignore(repeated);
     }
-    ticket.ext = words.into_ext(rows);
-    rows.push(Draft {
-        object: FACTS.object,
-        id,
-        version: rows.version(changed_at),
+    ticket.ext = record.into_ext(rows);
+    let subject = requester.map(|requester| rows.key("user", &requester));
+    let draft = Draft {
         updated_at: Some(updated_at.unwrap_or(changed_at)),
         deleted,
-        subject: requester.map(|requester| rows.key("user", &requester)),
-        entity: ticket.into(),
-    });
+        ..Draft::new(FACTS.object, id, changed_at, ticket, rows)
+    };
+    rows.push(draft.about(subject));
     Ok(())
 }
 
@@ -150,9 +148,9 @@ struct Rated<'a> {
     comment: Known<String>,
 }
 
-fn csat(words: &mut Words<'_>) -> Result<Option<Csat>, Invalid> {
+fn csat(record: &mut Fields<'_>) -> Result<Option<Csat>, Invalid> {
     const NAME: &str = "satisfaction_rating";
-    let Known::Value(raw) = words.raw(NAME)? else { return Ok(None) };
+    let Known::Value(raw) = record.raw(NAME)? else { return Ok(None) };
     let rated = serde_json::from_str::<Rated<'_>>(raw.get()).ok();
     match rated.map(|rated| (score(rated.score), rated.comment)) {
         Some((Some(Score::Given(score)), comment)) => {
@@ -160,7 +158,7 @@ fn csat(words: &mut Words<'_>) -> Result<Option<Csat>, Invalid> {
         }
         Some((Some(Score::NotGiven), _)) => Ok(None),
         Some((None, _)) | None => {
-            words.surprise(NAME, raw);
+            record.drift(NAME, raw);
             Ok(None)
         }
     }
@@ -169,19 +167,12 @@ fn csat(words: &mut Words<'_>) -> Result<Option<Csat>, Invalid> {
 /// What is left to say of a ticket that is gone.
 pub(super) fn tombstone(
     id: String,
-    version: i64,
     at: Timestamp,
     requester: Option<RecordKey>,
+    rows: &Rows<'_>,
 ) -> Draft {
-    Draft {
-        object: FACTS.object,
-        id,
-        version,
-        updated_at: Some(at),
-        deleted: true,
-        subject: requester,
-        entity: Ticket { status: TicketStatus::Deleted, ..Ticket::default() }.into(),
-    }
+    let gone = Ticket { status: TicketStatus::Deleted, ..Ticket::default() };
+    Draft::tombstone(FACTS.object, id, at, gone, rows).about(requester)
 }
 
 /// Every ticket in the bin.
@@ -196,6 +187,7 @@ static DELETED: StreamFacts = StreamFacts {
     granularity: fact(Granularity::Second, "OpenAPI: ListDeletedTickets"),
     order: fact(Order::Unordered, "OpenAPI: by creation, not by deletion"),
     deletes: fact(Deletes::None, "the list is one of deletions"),
+    every: None,
     page_ceiling: None,
     quota: Some(fact(
         Quota { name: "deleted-tickets", pace: Pace::per_minute(10) },
@@ -236,7 +228,8 @@ impl Stream for DeletedTickets {
     fn map(&self, mut record: Fields<'_>, rows: &mut Rows<'_>) -> Result<(), Invalid> {
         let id = record.required_id("id")?;
         let at = record.required_time("deleted_at")?;
-        rows.push(tombstone(id, rows.version(at) - 1, at, None));
+        let version = rows.version(at) - 1;
+        rows.push(Draft { version, ..tombstone(id, at, None, rows) });
         Ok(())
     }
 }

@@ -91,7 +91,7 @@ impl Mark {
                 ));
             }
         };
-        Ok(Page { records, next })
+        Ok(Page::new(records, next))
     }
 
     pub(super) fn watermark(&self) -> Option<Timestamp> {

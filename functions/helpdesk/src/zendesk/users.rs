@@ -15,7 +15,7 @@ use shared::schema::{
 
 use super::export::{self, Position};
 use super::listing::Place;
-use super::words::Words;
+use super::words::reference;
 use super::{EXPORT_GUIDE, EXPORT_LAG, EXPORT_QUOTA, EXPORT_REFERENCE, NO_LAG, NO_LOOKBACK};
 
 /// The name that Zendesk gives to whom it has forgotten.
@@ -35,6 +35,7 @@ static FACTS: StreamFacts = StreamFacts {
     granularity: fact(Granularity::Second, EXPORT_REFERENCE),
     order: fact(Order::ByChange, EXPORT_GUIDE),
     deletes: fact(Deletes::Listed("deleted_users"), "OpenAPI: ListDeletedUsers"),
+    every: None,
     page_ceiling: None,
     quota: Some(EXPORT_QUOTA),
     expired_cursor: &[400],
@@ -91,60 +92,51 @@ impl Stream for Users {
 
 /// Maps a user of the API or of a delivery; `seen_at` stands in for a time of change that is not told.
 pub(super) fn map(
-    record: Fields<'_>,
+    mut record: Fields<'_>,
     seen_at: Option<Timestamp>,
     rows: &mut Rows<'_>,
 ) -> Result<(), Invalid> {
-    let mut words = Words::new(record);
-    let id = words.fields.required_id("id")?;
-    let changed_at = words.fields.time("updated_at")?.or(seen_at);
+    let id = record.required_id("id")?;
+    let changed_at = record.time("updated_at")?.or(seen_at);
     let changed_at =
         changed_at.ok_or_else(|| Invalid::new("updated_at", "is missing or not a time"))?;
-    let active = words.fields.get::<bool>("active")?;
-    let full = words.fields.text("name")?;
+    let active = record.get::<bool>("active")?;
+    let full = record.text("name")?;
     if active == Known::Value(false) || full.value().is_some_and(|name| name == FORGOTTEN) {
         rows.push(tombstone(id, changed_at, rows));
         return Ok(());
     }
-    let created_at = words.fields.time("created_at")?;
-    let account = words.reference("organization_id")?;
-    let (contact_points, mut identifiers) = reach(&mut words, rows.region())?;
+    let created_at = record.time("created_at")?;
+    let account = reference(&mut record, "organization_id")?;
+    let (contact_points, mut identifiers) = reach(&mut record, rows.region())?;
     identifiers.insert(0, Identifier::new(Namespace::HelpdeskUser, id.as_str()));
     let mut person = PersonRecord {
         party_type: PartyType::Individual,
         name: PersonName { full, ..PersonName::default() },
-        language: words.word("locale", |tag| tag.parse::<Language>().ok())?,
-        time_zone: words.fields.text("iana_time_zone")?,
+        language: record.word("locale", |tag| tag.parse::<Language>().ok())?,
+        time_zone: record.text("iana_time_zone")?,
         identifiers,
         contact_points,
         account_key: account.map(|account| rows.key("organization", &account)),
-        tags: words.fields.get("tags")?.into_value().unwrap_or_default(),
+        tags: record.get("tags")?.into_value().unwrap_or_default(),
         created_at,
         created_precision: created_at.map(|_| Precision::Second),
         ..PersonRecord::default()
     };
-    words.fields.ignore("url");
-    person.ext = words.into_ext(rows);
-    rows.push(Draft {
-        object: FACTS.object,
-        id,
-        version: rows.version(changed_at),
-        updated_at: Some(changed_at),
-        deleted: false,
-        subject: None,
-        entity: person.into(),
-    });
+    record.ignore("url");
+    person.ext = record.into_ext(rows);
+    rows.push(Draft::new(FACTS.object, id, changed_at, person, rows));
     Ok(())
 }
 
 /// How to reach a user, and what of that recognises them elsewhere.
 fn reach(
-    words: &mut Words<'_>,
+    record: &mut Fields<'_>,
     region: Option<&str>,
 ) -> Result<(Vec<ContactPoint>, Vec<Identifier>), Invalid> {
     let (mut points, mut identifiers) = (Vec::new(), Vec::new());
-    let verified = words.fields.get::<bool>("verified")? == Known::Value(true);
-    if let Some(email) = told(words.fields.text("email")?) {
+    let verified = record.get::<bool>("verified")? == Known::Value(true);
+    if let Some(email) = told(record.text("email")?) {
         let mut point = ContactPoint::email(&email);
         if verified {
             point.deliverable = Answer::Yes;
@@ -153,15 +145,15 @@ fn reach(
             .extend(point.normalised.clone().map(|email| Identifier::new(Namespace::Email, email)));
         points.push(point);
     }
-    let shared_phone = words.fields.get::<bool>("shared_phone_number")? == Known::Value(true);
-    if let Some(phone) = told(words.fields.text("phone")?) {
+    let shared_phone = record.get::<bool>("shared_phone_number")? == Known::Value(true);
+    if let Some(phone) = told(record.text("phone")?) {
         let point = ContactPoint::phone(&phone, region);
         // A number that several users share reaches them and recognises none of them.
         let own = point.normalised.clone().filter(|_| !shared_phone);
         identifiers.extend(own.map(|phone| Identifier::new(Namespace::Phone, phone)));
         points.push(point);
     }
-    if let Some(external) = told(words.fields.text("external_id")?) {
+    if let Some(external) = told(record.text("external_id")?) {
         identifiers.push(Identifier::new(Namespace::External, external.trim()));
     }
     Ok((points, identifiers))
@@ -175,15 +167,7 @@ fn told(text: Known<String>) -> Option<String> {
 ///
 /// Nobody says that a deletion moves `updated_at`, so it outranks a living row of the same second.
 pub(super) fn tombstone(id: String, at: Timestamp, rows: &Rows<'_>) -> Draft {
-    Draft {
-        object: FACTS.object,
-        id,
-        version: rows.version(at) + 1,
-        updated_at: Some(at),
-        deleted: true,
-        subject: None,
-        entity: PersonRecord::default().into(),
-    }
+    Draft::tombstone(FACTS.object, id, at, PersonRecord::default(), rows)
 }
 
 /// Every deleted user, the permanently deleted among them.
@@ -198,6 +182,7 @@ static DELETED: StreamFacts = StreamFacts {
     granularity: fact(Granularity::Second, "OpenAPI: ListDeletedUsers"),
     order: fact(Order::Unordered, "OpenAPI: ListDeletedUsers promises no order"),
     deletes: fact(Deletes::None, "the list is one of deletions"),
+    every: None,
     page_ceiling: None,
     quota: None,
     expired_cursor: &[400],

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::value::RawValue;
-use shared::connector::{DeliveryId, Event, Refetch, Webhook, WebhookFacts};
+use shared::connector::{DeliveryId, Event, Headers, Refetch, Webhook, WebhookFacts};
 use shared::error::Invalid;
 use shared::facts::Granularity;
 use shared::fields::Fields;
@@ -13,7 +13,7 @@ use shared::signature::{
     Algorithm, Encoding, Part, SecretEncoding, Signature, SignedTime, TimeFormat,
 };
 
-use super::words::Words;
+use super::words::reference;
 use super::{organizations, tickets, users};
 
 /// The receiver of event webhooks.
@@ -23,7 +23,7 @@ const SIGNED_AT: &str = "x-zendesk-webhook-signature-timestamp";
 const INVOCATION: &str = "x-zendesk-webhook-invocation-id";
 
 static FACTS: WebhookFacts = WebhookFacts {
-    signature: Signature {
+    signatures: &[Signature {
         algorithm: Algorithm::HmacSha256,
         header: "x-zendesk-webhook-signature",
         encoding: Encoding::Base64,
@@ -36,7 +36,8 @@ static FACTS: WebhookFacts = WebhookFacts {
             // Zendesk names no tolerance; `webhook_tolerance` changes ours.
             tolerance: Duration::from_mins(5),
         }),
-    },
+        only_if: None,
+    }],
     delivery_id: DeliveryId::FieldOrHeader("id", INVOCATION),
     granularity: Granularity::Second,
     keep_headers: &["x-zendesk-account-id", "x-zendesk-webhook-id", INVOCATION, SIGNED_AT],
@@ -70,7 +71,7 @@ impl Webhook for ZendeskEvents {
         &FACTS
     }
 
-    fn events<'d>(&self, body: &'d [u8]) -> Result<Vec<Event<'d>>, Invalid> {
+    fn events<'d>(&self, _: &Headers, body: &'d [u8]) -> Result<Vec<Event<'d>>, Invalid> {
         let record: &RawValue =
             serde_json::from_slice(body).map_err(|_| Invalid::new("body", "is not JSON"))?;
         let notice = Notice::open(Fields::parse(record)?)?;
@@ -133,9 +134,9 @@ impl<'a> Notice<'a> {
         let tombstone = match self.family {
             Family::Ticket => {
                 let requester =
-                    self.detail.map(|detail| Words::new(detail).reference("requester_id"));
+                    self.detail.map(|mut detail| reference(&mut detail, "requester_id"));
                 let requester = requester.transpose()?.flatten().map(|id| rows.key("user", &id));
-                tickets::tombstone(self.id, rows.version(at) + 1, at, requester)
+                tickets::tombstone(self.id, at, requester, rows)
             }
             Family::User => users::tombstone(self.id, at, rows),
             Family::Organization => organizations::tombstone(self.id, at, rows),

@@ -3,6 +3,8 @@
 //! Panics with a sentence that names the stream and the rule.
 #![expect(clippy::missing_panics_doc, reason = "a test suite reports by panicking")]
 
+pub mod asked;
+
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
@@ -14,11 +16,14 @@ use serde_json::value::RawValue;
 use crate::clock;
 use crate::config::{AnySource, Connection, Foreign, Settings};
 use crate::connector::{AnyStream, Horizon, Webhook};
+use crate::facts::Deletes;
 use crate::landing::attempt;
 use crate::page::{Next, Response};
+use crate::pseudonym::Pseudonyms;
 use crate::receive::Delivery;
-use crate::rows::{MapContext, Origin};
+use crate::rows::{MapContext, Origin, Rows};
 use crate::schema::Timestamp;
+use crate::signature::{self, Algorithm, Check, Part, Signature};
 
 /// Bodies that no vendor documents and that arrive all the same.
 const NASTY: &[&[u8]] = &[
@@ -56,10 +61,11 @@ impl Conformance<'_> {
         let facts = self.source.facts();
         let text =
             format!("[connections.under-test]\nsource = {:?}\n{}", facts.name, self.settings);
-        let settings =
+        let mut settings =
             Settings::parse(&text, "", &[self.source], Foreign::Refuse).unwrap_or_else(|error| {
                 panic!("{}: the settings of the suite are refused: {error}", facts.name)
             });
+        settings.unlock_with(&Pseudonyms::new("secret of the suite".into()));
         let connection = &settings.connections["under-test"];
         let horizon = horizon();
         let mut names = HashSet::new();
@@ -74,14 +80,17 @@ impl Conformance<'_> {
             cursors_round_trip(stream, &horizon);
             requests_are_deterministic(stream, &horizon);
             nothing_panics(stream, &horizon, connection);
+            the_gone_are_buried(stream, connection);
             let pages: Vec<&str> = self
                 .last_pages
                 .iter()
                 .filter(|(name, _)| *name == stream.facts().name)
                 .map(|(_, page)| *page)
                 .collect();
+            // A recheck reads no pages: the driver asks for what is known.
+            let has_pages = !matches!(stream.facts().deletes.value, Deletes::Recheck(_));
             assert!(
-                !pages.is_empty(),
+                !has_pages || !pages.is_empty(),
                 "{}: the suite has no page of this stream",
                 stream.facts().name
             );
@@ -168,7 +177,7 @@ fn nothing_panics(stream: &dyn AnyStream, horizon: &Horizon, connection: &Connec
         let _ = stream.page(&cursor, horizon, &response);
         let _ = stream.looked_up(&response);
     }
-    let context = MapContext::of_stream(connection, stream, Origin::Page);
+    let context = MapContext::of_stream(connection, stream, Origin::Page, horizon.until);
     for record in [
         "{}",
         "[]",
@@ -199,6 +208,20 @@ fn the_last_page_is_done(stream: &dyn AnyStream, horizon: &Horizon, page: &str) 
     );
 }
 
+/// What a full pass or a recheck does not find any more must be buried under its own key.
+fn the_gone_are_buried(stream: &dyn AnyStream, connection: &Connection) {
+    let facts = stream.facts();
+    let keeps = matches!(facts.deletes.value, Deletes::FullPass | Deletes::Recheck(_));
+    let mut rows =
+        Rows::new(MapContext::of_stream(connection, stream, Origin::Lookup, horizon().until));
+    stream.gone("gone-1", &mut rows);
+    let drafts = rows.finish().drafts;
+    let buries = drafts
+        .iter()
+        .any(|draft| draft.deleted && draft.object == facts.object && draft.id == "gone-1");
+    assert_eq!(keeps, buries, "{}: does not bury what is gone, or should not", facts.name);
+}
+
 fn mapping_is_deterministic(
     stream: &dyn AnyStream,
     horizon: &Horizon,
@@ -210,8 +233,8 @@ fn mapping_is_deterministic(
     let page = stream
         .page(&first_cursor(stream, horizon), horizon, &response)
         .unwrap_or_else(|error| panic!("{name}: {error}"));
-    let context = MapContext::of_stream(connection, stream, Origin::Page);
-    for record in page.records {
+    let context = MapContext::of_stream(connection, stream, Origin::Page, horizon.until);
+    for record in page.records.iter().map(AsRef::as_ref) {
         let [one, two] = [(), ()]
             .map(|()| attempt(0, record, &context, |fields, rows| stream.map(fields, rows)).mapped);
         match (one, two) {
@@ -255,37 +278,75 @@ pub fn delivery(body: impl Into<Bytes>, at: Timestamp) -> Delivery {
     }
 }
 
-/// Signs a delivery as the vendor would, at the time that it was received.
-pub fn sign(webhook: &dyn Webhook, mut delivery: Delivery, secret: &SecretString) -> Delivery {
-    let signature = &webhook.facts().signature;
+/// Where the suite's deliveries are sent to.
+const URL: &str = "https://hub.acme.example/webhooks/under-test";
+
+/// A secret to sign with and the one that verifies; the same, unless the scheme signs with a key pair.
+fn secrets_of(signature: &Signature) -> [(SecretString, SecretString); 2] {
+    let pairs = match signature.algorithm {
+        Algorithm::EcdsaP256 => KEY_PAIRS,
+        Algorithm::HmacSha256 | Algorithm::Sha256OfSecretAndParts => SECRETS,
+    };
+    pairs.map(|(signs, verifies)| (signs.into(), verifies.into()))
+}
+
+const SECRETS: [(&str, &str); 2] = [
+    ("c2VjcmV0LW9mLXRoZS1zdWl0ZQ==", "c2VjcmV0LW9mLXRoZS1zdWl0ZQ=="),
+    ("YW5vdGhlci1zZWNyZXQ=", "YW5vdGhlci1zZWNyZXQ="),
+];
+
+/// P-256 keys made for this suite: PKCS #8 and SubjectPublicKeyInfo.
+const KEY_PAIRS: [(&str, &str); 2] = [
+    (
+        "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgGfVBUv1Ff9L9XoVil2kJdxaW5YG0wO+DVGCo1pFgcoahRANCAASTn/M3gBinKk5BKgVkrnsWxckHRq8iA0ueo6gCuqU+sRkz5ZHxV8Ezpv7BMoIzXyFiqoZnHoW4gjBV2dmDrjne",
+        "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEk5/zN4AYpypOQSoFZK57FsXJB0avIgNLnqOoArqlPrEZM+WR8VfBM6b+wTKCM18hYqqGZx6FuIIwVdnZg6453g==",
+    ),
+    (
+        "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgSBr4mDlRLxeWxrfitTXR/xXPgVdW6th+/VWpWO4bov2hRANCAASWDh0CObuHMH/DbrXqyu3Mm2NZd1J/jTGwCl3xG+uRSzdSH449oYpzG749CVymtz/eFXtKEPb+i+CWQiylDv/d",
+        "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAElg4dAjm7hzB/w2616srtzJtjWXdSf40xsApd8RvrkUs3Uh+OPaGKcxu+PQlcprc/3hV7ShD2/ovglkIspQ7/3Q==",
+    ),
+];
+
+/// Signs a delivery as the vendor would by one of its schemes, at the time that it was received.
+pub fn sign(signature: &Signature, mut delivery: Delivery, secret: &SecretString) -> Delivery {
     if let Some(time) = &signature.timestamp {
         delivery.headers.insert(time.header.to_owned(), time.format.write(delivery.received_at));
     }
+    if let Some((name, value)) = signature.only_if {
+        delivery.headers.insert(name.to_owned(), value.to_owned());
+    }
     let value = signature
-        .header_value(&delivery, secret)
+        .header_value(&delivery, Some(URL), secret)
         .unwrap_or_else(|| panic!("the secret cannot sign"));
     delivery.headers.insert(signature.header.to_owned(), value);
     delivery
 }
 
 fn signatures_hold(webhook: &dyn Webhook, body: &str) {
-    let [secret, other, none] = ["c2VjcmV0LW9mLXRoZS1zdWl0ZQ==", "YW5vdGhlci1zZWNyZXQ=", ""]
-        .map(|text| SecretString::from(text.to_owned()));
+    for signature in webhook.facts().signatures {
+        signature_holds(webhook.facts().signatures, signature, body);
+    }
+}
+
+fn signature_holds(schemes: &[Signature], signature: &Signature, body: &str) {
+    let [(signs, secret), (_, other)] = secrets_of(signature);
     let at = horizon().until;
-    let signature = &webhook.facts().signature;
-    let good = sign(webhook, delivery(body.to_owned(), at), &secret);
+    let good = sign(signature, delivery(body.to_owned(), at), &signs);
     let verify = |delivery: &Delivery, secrets: &[SecretString], now| {
-        signature.verify(delivery, secrets, None, now).is_ok()
+        let check = Check { secrets, tolerance: None, url: Some(URL), now };
+        signature::verify(schemes, delivery, check).is_ok()
     };
     let only = [secret.clone()];
     assert!(verify(&good, &only, at), "a good signature is refused");
     assert!(verify(&good, &[other.clone(), secret.clone()], at), "a second secret is not tried");
     assert!(!verify(&good, &[other], at), "a wrong secret is accepted");
     assert!(!verify(&good, &[], at), "no secret accepts everything");
-    assert!(
-        !verify(&sign(webhook, good.clone(), &none), &[none], at),
-        "an empty secret is accepted"
-    );
+    let none = SecretString::from("");
+    assert!(!verify(&good, std::slice::from_ref(&none), at), "an empty secret is accepted");
+    if signature.algorithm != Algorithm::EcdsaP256 {
+        let unsigned = sign(signature, good.clone(), &none);
+        assert!(!verify(&unsigned, &[none], at), "an empty secret is accepted");
+    }
     for at_byte in [0, body.len() / 2, body.len() - 1] {
         let mut bytes = body.as_bytes().to_vec();
         bytes[at_byte] ^= 1;
@@ -294,7 +355,18 @@ fn signatures_hold(webhook: &dyn Webhook, body: &str) {
             "a changed body is accepted"
         );
     }
-    for malformed in ["", "=", "zz", "\u{7f}", "sha256=", "AAAA", &"A".repeat(10_000)] {
+    if signature.signed.iter().copied().any(Part::needs_url) {
+        for url in [None, Some("https://hub.acme.example/webhooks/under-test/")] {
+            let check = Check { secrets: &only, tolerance: None, url, now: at };
+            assert!(
+                signature::verify(schemes, &good, check).is_err(),
+                "another address is accepted"
+            );
+        }
+    }
+    for malformed in
+        ["", "=", "zz", "\u{7f}", "sha256=", "AAAA", "MAYCAQECAQE=", &"A".repeat(10_000)]
+    {
         let mut wrong = good.clone();
         wrong.headers.insert(signature.header.to_owned(), malformed.to_owned());
         assert!(!verify(&wrong, &only, at), "the malformed signature {malformed:?} is accepted");
@@ -322,9 +394,9 @@ fn signatures_hold(webhook: &dyn Webhook, body: &str) {
 }
 
 fn deliveries_never_panic(webhook: &dyn Webhook, connection: &Connection) {
-    let context = MapContext::of_events(connection, webhook);
+    let context = MapContext::of_events(connection, webhook, horizon().until);
     for body in NASTY {
-        for event in webhook.events(body).unwrap_or_default() {
+        for event in webhook.events(&BTreeMap::new(), body).unwrap_or_default() {
             let _ = attempt(0, event.record, &context, |fields, rows| webhook.map(fields, rows));
         }
     }

@@ -1,0 +1,9 @@
+#![doc = include_str!("../README.md")]
+
+pub mod bluesky;
+pub mod brandwatch;
+
+use shared::config::AnySource;
+
+/// Every social networks that Tributary reads.
+pub const SOURCES: &[&dyn AnySource] = &[];
