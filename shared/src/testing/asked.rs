@@ -49,6 +49,15 @@ pub struct Asked {
     name: &'static str,
 }
 
+/// Context of rows that are mapped by hand.
+pub fn context<'c>(
+    connection: &'c Connection,
+    stream: &dyn AnyStream,
+    origin: Origin,
+) -> MapContext<'c> {
+    MapContext::of_stream(connection, stream, origin, second(UNTIL + 60))
+}
+
 impl Asked {
     /// A stream of the connection that `settings` make.
     pub fn new(source: &'static dyn AnySource, settings: &str, name: &'static str) -> Self {
@@ -104,9 +113,7 @@ impl Asked {
     pub fn map_text(&self, record: &str, origin: Origin) -> Result<Mapped, Invalid> {
         let record: &RawValue =
             serde_json::from_str(record).unwrap_or_else(|error| panic!("{record}: {error}"));
-        let received_at = second(UNTIL + 60);
-        let context = MapContext::of_stream(&self.connection, self.stream(), origin, received_at);
-        let mut rows = Rows::new(context);
+        let mut rows = Rows::new(context(&self.connection, self.stream(), origin));
         self.stream().map(Fields::parse(record)?, &mut rows)?;
         Ok(rows.finish())
     }
@@ -151,18 +158,17 @@ impl Delivered {
         let webhook = self.webhook();
         let events = match webhook.events(headers, body) {
             Ok(events) => events,
-            Err(invalid) => return json!({ "quarantined": invalid.to_string() }),
+            Err(invalid) => return json!({ "invalid": invalid.to_string() }),
         };
         let received_at = second(UNTIL + 60);
         let events = events.iter().map(|event| {
             let context = MapContext::of_events(&self.connection, webhook, received_at);
             let mut rows = Rows::new(context);
             let told = Fields::parse(event.record).and_then(|event| webhook.map(event, &mut rows));
-            let refetch = event.refetch.as_ref();
-            json!({
-                "refetch": refetch.map(|refetch| json!([refetch.stream, refetch.id, refetch.required])),
-                "mapped": mapped(told.map(|()| rows.finish())),
-            })
+            let refetch = event.refetch.as_ref().map(|refetch| {
+                json!({ "stream": refetch.stream, "id": refetch.id, "required": refetch.required })
+            });
+            json!({ "refetch": refetch, "mapped": mapped(told.map(|()| rows.finish())) })
         });
         events.collect()
     }

@@ -61,8 +61,8 @@ impl Conformance<'_> {
         let facts = self.source.facts();
         let text =
             format!("[connections.under-test]\nsource = {:?}\n{}", facts.name, self.settings);
-        let mut settings =
-            Settings::parse(&text, "", &[self.source], Foreign::Refuse).unwrap_or_else(|error| {
+        let mut settings = Settings::parse(&text, "", &[self.source], Foreign::Refuse)
+            .unwrap_or_else(|error| {
                 panic!("{}: the settings of the suite are refused: {error}", facts.name)
             });
         settings.unlock_with(&Pseudonyms::new("secret of the suite".into()));

@@ -1,14 +1,12 @@
 //! Webhook deliveries: which are understood, what they name, what they become.
 
-use serde_json::value::RawValue;
+use helpdesk::zendesk::Zendesk;
 use serde_json::{Value, json};
-use shared::connector::{Connector, DeliveryId, Webhook};
-use shared::error::Invalid;
-use shared::fields::Fields;
-use shared::rows::{Mapped, Origin, Rows};
+use shared::connector::{Connector, DeliveryId, Headers, Webhook};
 use shared::signature::SecretEncoding;
+use shared::testing::asked::Delivered;
 
-use crate::support::{WITH_TOKEN, check, connect, context, mapped};
+use crate::support::{WITH_TOKEN, check, connect};
 
 fn connector() -> Connector {
     connect(WITH_TOKEN).expect("good settings").connector
@@ -18,27 +16,8 @@ fn webhook(connector: &Connector) -> &dyn Webhook {
     connector.webhook.as_deref().expect("Zendesk has webhooks")
 }
 
-fn map(webhook: &dyn Webhook, record: &RawValue) -> Result<Mapped, Invalid> {
-    let mut rows = Rows::new(context(Origin::Event));
-    webhook.map(Fields::parse(record)?, &mut rows)?;
-    Ok(rows.finish())
-}
-
 fn seen(body: &str) -> Value {
-    let connector = connector();
-    let webhook = webhook(&connector);
-    match webhook.events(body.as_bytes()) {
-        Err(invalid) => json!({ "invalid": invalid.to_string() }),
-        Ok(events) => events
-            .iter()
-            .map(|event| {
-                let refetch = event.refetch.as_ref().map(|refetch| {
-                    json!({"stream": refetch.stream, "id": refetch.id, "required": refetch.required})
-                });
-                json!({ "refetch": refetch, "mapped": mapped(map(webhook, event.record)) })
-            })
-            .collect(),
-    }
+    Delivered::new(&Zendesk, WITH_TOKEN).seen(&Headers::new(), body.as_bytes())
 }
 
 macro_rules! deliveries {
@@ -67,9 +46,10 @@ fn event(kind: &str, subject: &str, detail: &Value) -> Value {
 fn the_secret_is_used_as_its_literal_characters() {
     let connector = connector();
     let facts = webhook(&connector).facts();
-    assert_eq!(facts.signature.secret, SecretEncoding::Literal);
-    assert!(facts.signature.timestamp.is_some_and(|time| time.tolerance.as_secs() == 300));
-    assert!(!facts.keep_headers.contains(&facts.signature.header));
+    let [signature] = facts.signatures else { panic!("one scheme") };
+    assert_eq!(signature.secret, SecretEncoding::Literal);
+    assert!(signature.timestamp.is_some_and(|time| time.tolerance.as_secs() == 300));
+    assert!(!facts.keep_headers.contains(&signature.header));
     let id = DeliveryId::FieldOrHeader("id", "x-zendesk-webhook-invocation-id");
     assert_eq!(format!("{:?}", facts.delivery_id), format!("{id:?}"));
 }

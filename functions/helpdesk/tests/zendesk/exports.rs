@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use shared::error::Error;
 use shared::page::Next;
 
-use crate::support::{Asked, START, UNTIL, WITH_TOKEN, connect, horizon, second};
+use crate::support::{START, UNTIL, WITH_TOKEN, asked, asked_of, connect, horizon, second};
 
 fn tickets(after: Option<&str>, end: bool, records: &Value) -> Value {
     json!({"tickets": records, "after_cursor": after, "after_url": null, "end_of_stream": end})
@@ -17,7 +17,7 @@ fn organizations(end_time: impl Into<Value>, end: bool) -> Value {
 
 #[test]
 fn start_time_is_an_integer_of_seconds_and_asked_for_once() {
-    let users = Asked::new("users");
+    let users = asked("users");
     let begin = users.begin();
     let request = users.request(&begin);
     assert_eq!(request.target, "/api/v2/incremental/users/cursor.json");
@@ -29,7 +29,7 @@ fn start_time_is_an_integer_of_seconds_and_asked_for_once() {
 /// airbyte#28173: a `start_time` of now beside the cursor lost records.
 #[test]
 fn a_new_start_time_is_never_mixed_in() {
-    let stream = Asked::new("tickets");
+    let stream = asked("tickets");
     let next = stream.page(&stream.begin(), &tickets(Some("MTU3"), false, &json!([]))).unwrap();
     assert!(matches!(next, Next::More(_)));
     assert_eq!(stream.asks(next.cursor(), "cursor").as_deref(), Some("MTU3"));
@@ -38,7 +38,7 @@ fn a_new_start_time_is_never_mixed_in() {
 
 #[test]
 fn the_last_after_cursor_is_stored_at_the_end_of_the_stream() {
-    let stream = Asked::new("tickets");
+    let stream = asked("tickets");
     let next = stream.page(&stream.begin(), &tickets(Some("last"), true, &json!([]))).unwrap();
     let Next::Done(cursor) = next else { panic!("the end of the stream ends the sync") };
     assert_eq!(stream.asks(&stream.resume(&cursor), "cursor").as_deref(), Some("last"));
@@ -46,7 +46,7 @@ fn the_last_after_cursor_is_stored_at_the_end_of_the_stream() {
 
 #[test]
 fn without_an_after_cursor_at_the_end_the_old_one_is_kept() {
-    let stream = Asked::new("tickets");
+    let stream = asked("tickets");
     let first = stream.page(&stream.begin(), &tickets(Some("kept"), false, &json!([]))).unwrap();
     let next = stream.page(first.cursor(), &tickets(None, true, &json!([]))).unwrap();
     assert!(matches!(next, Next::Done(_)));
@@ -55,7 +55,7 @@ fn without_an_after_cursor_at_the_end_the_old_one_is_kept() {
 
 #[test]
 fn a_missing_after_cursor_in_the_middle_is_not_understood() {
-    let stream = Asked::new("tickets");
+    let stream = asked("tickets");
     for none in [None, Some("")] {
         let error = stream.page(&stream.begin(), &tickets(none, false, &json!([]))).unwrap_err();
         assert!(matches!(error, Error::Decode(_)), "{error}");
@@ -64,7 +64,7 @@ fn a_missing_after_cursor_in_the_middle_is_not_understood() {
 
 #[test]
 fn the_same_after_cursor_again_is_stuck() {
-    let stream = Asked::new("tickets");
+    let stream = asked("tickets");
     let next = stream.page(&stream.begin(), &tickets(Some("same"), false, &json!([]))).unwrap();
     let error = stream.page(next.cursor(), &tickets(Some("same"), false, &json!([]))).unwrap_err();
     assert!(matches!(error, Error::Stuck(_)), "{error}");
@@ -73,7 +73,7 @@ fn the_same_after_cursor_again_is_stuck() {
 /// The newest change read on the way; everything until a minute ago at the end.
 #[test]
 fn the_watermark_follows_generated_timestamp_and_never_passes_the_horizon() {
-    let stream = Asked::new("tickets");
+    let stream = asked("tickets");
     let at = |generated: i64| json!([{"id": 1, "generated_timestamp": generated, "updated_at": "2009-05-05T10:38:52Z"}]);
     let begin = stream.begin();
     assert_eq!(stream.watermark(&begin), None);
@@ -87,7 +87,7 @@ fn the_watermark_follows_generated_timestamp_and_never_passes_the_horizon() {
 
 #[test]
 fn an_expired_cursor_starts_again_a_little_before_the_watermark() {
-    let stream = Asked::new("users");
+    let stream = asked("users");
     assert_eq!(stream.stream().facts().expired_cursor, [400]);
     let page = json!({"users": [{"id": 1, "updated_at": "2026-03-01T10:38:52Z"}],
         "after_cursor": "a", "end_of_stream": false});
@@ -113,7 +113,7 @@ fn the_exports_lag_a_minute_and_share_ten_requests_a_minute() {
 /// airbyte#10613: list endpoints lose archived tickets after 120 days; the export has them.
 #[test]
 fn archived_tickets_come_from_the_export_not_from_the_list() {
-    let tickets = Asked::new("tickets");
+    let tickets = asked("tickets");
     let request = tickets.request(&tickets.begin());
     assert_eq!(request.target, "/api/v2/incremental/tickets/cursor.json");
 }
@@ -121,14 +121,14 @@ fn archived_tickets_come_from_the_export_not_from_the_list() {
 #[test]
 fn per_page_is_a_setting_because_its_limit_is_unverified() {
     let settings = format!("{WITH_TOKEN}export_page_size = 250\n");
-    let tickets = Asked::of(&settings, "tickets");
+    let tickets = asked_of(&settings, "tickets");
     assert_eq!(tickets.asks(&tickets.begin(), "per_page").as_deref(), Some("250"));
 }
 
 /// tap-zendesk#149: a deleted ticket's comments answer 404, so nothing is asked ticket by ticket.
 #[test]
 fn comments_come_with_the_events_and_never_ticket_by_ticket() {
-    let events = Asked::new("ticket_events");
+    let events = asked("ticket_events");
     let begin = events.begin();
     assert_eq!(events.request(&begin).target, "/api/v2/incremental/ticket_events.json");
     assert_eq!(events.asks(&begin, "include").as_deref(), Some("comment_events"));
@@ -137,7 +137,7 @@ fn comments_come_with_the_events_and_never_ticket_by_ticket() {
 /// estuary/connectors#5205: asking for later than `end_time` loses the records that share its second.
 #[test]
 fn the_next_start_time_is_end_time_itself() {
-    let stream = Asked::new("organizations");
+    let stream = asked("organizations");
     let next = stream.page(&stream.begin(), &organizations(START + 77, false)).unwrap();
     assert!(matches!(next, Next::More(_)));
     assert_eq!(stream.asks(next.cursor(), "start_time"), Some((START + 77).to_string()));
@@ -150,7 +150,7 @@ fn the_next_start_time_is_end_time_itself() {
 /// estuary PR#1789: a thousand records of one second would be answered again and again.
 #[test]
 fn a_crowded_second_is_noted_and_left() {
-    let stream = Asked::new("organizations");
+    let stream = asked("organizations");
     let first = stream.page(&stream.begin(), &organizations(START + 5, false)).unwrap();
     let next = stream.page(first.cursor(), &organizations(START + 5, false)).unwrap();
     let Next::More(cursor) = next else { panic!("there is more behind the second") };
@@ -164,7 +164,7 @@ fn a_crowded_second_is_noted_and_left() {
 
 #[test]
 fn a_crowd_at_the_end_of_the_stream_is_none() {
-    let stream = Asked::new("organizations");
+    let stream = asked("organizations");
     let next = stream.page(&stream.begin(), &organizations(START, true)).unwrap();
     let told: Value = serde_json::from_str(next.cursor().get()).unwrap();
     assert_eq!(told, json!({"since": START, "read_to": UNTIL}));
@@ -172,7 +172,7 @@ fn a_crowd_at_the_end_of_the_stream_is_none() {
 
 #[test]
 fn what_has_not_settled_ends_the_run_at_the_horizon() {
-    let stream = Asked::new("organizations");
+    let stream = asked("organizations");
     let next = stream.page(&stream.begin(), &organizations(UNTIL + 30, false)).unwrap();
     assert!(matches!(next, Next::Done(_)));
     assert_eq!(stream.asks(next.cursor(), "start_time"), Some(UNTIL.to_string()));
@@ -181,7 +181,7 @@ fn what_has_not_settled_ends_the_run_at_the_horizon() {
 
 #[test]
 fn an_export_without_end_time_ends_or_is_not_understood() {
-    let stream = Asked::new("organizations");
+    let stream = asked("organizations");
     let next = stream.page(&stream.begin(), &organizations(Value::Null, true)).unwrap();
     assert_eq!(stream.asks(next.cursor(), "start_time"), Some(START.to_string()));
     let error = stream.page(&stream.begin(), &organizations(Value::Null, false)).unwrap_err();
@@ -201,7 +201,7 @@ fn an_error_envelope_with_status_200_is_no_empty_page() {
         "satisfaction_ratings",
         "deleted_users",
     ] {
-        let stream = Asked::new(name);
+        let stream = asked(name);
         for body in
             [json!({"error": "InternalError", "description": "Try again"}), json!({}), json!([])]
         {

@@ -2,13 +2,14 @@
 
 use std::sync::LazyLock;
 
+use helpdesk::zendesk::Zendesk;
 use proptest::prelude::*;
-use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
-use shared::fields::Fields;
-use shared::rows::{Origin, Rows};
+use shared::connector::Headers;
+use shared::rows::Origin;
+use shared::testing::asked::{Asked, Delivered};
 
-use crate::support::{Asked, START, UNTIL, WITH_TOKEN, connect, context, horizon, next, response};
+use crate::support::{START, UNTIL, WITH_TOKEN, connect, horizon, next, response};
 
 const STREAMS: [&str; 7] = [
     "users",
@@ -116,7 +117,7 @@ fn page() -> impl Strategy<Value = Value> {
 /// Every stream, opened once: settings take longer to read than pages.
 static ASKED: LazyLock<Vec<Asked>> = LazyLock::new(|| {
     let settings = format!("{WITH_TOKEN}csat_lookback_days = 0\n");
-    STREAMS.iter().map(|name| Asked::of(&settings, name)).collect()
+    STREAMS.iter().map(|name| Asked::new(&Zendesk, &settings, name)).collect()
 });
 
 /// The page with the records of one stream only.
@@ -158,22 +159,17 @@ proptest! {
 
     #[test]
     fn map_never_panics_on_arbitrary_objects(record in record()) {
-        let connector = connect(WITH_TOKEN).expect("good settings").connector;
         let text = record.to_string();
-        let raw: &RawValue = serde_json::from_str(&text).expect("JSON");
-        for stream in &connector.streams {
-            let _ = stream.map(Fields::parse(raw).expect("an object"), &mut Rows::new(context(Origin::Page)));
+        for asked in ASKED.iter() {
+            let _ = asked.map_text(&text, Origin::Page);
         }
-        let webhook = connector.webhook.as_deref().expect("Zendesk has webhooks");
-        for event in webhook.events(text.as_bytes()).unwrap_or_default() {
-            let _ = webhook.map(Fields::parse(event.record).expect("an object"), &mut Rows::new(context(Origin::Event)));
-        }
+        Delivered::new(&Zendesk, WITH_TOKEN).seen(&Headers::new(), text.as_bytes());
     }
 
     #[test]
     fn deliveries_never_panic_on_arbitrary_bytes(body in prop::collection::vec(any::<u8>(), 0..512)) {
         let connector = connect(WITH_TOKEN).expect("good settings").connector;
         let webhook = connector.webhook.as_deref().expect("Zendesk has webhooks");
-        prop_assert!(webhook.events(&body).is_err());
+        prop_assert!(webhook.events(&Headers::new(), &body).is_err());
     }
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use shared::error::Error;
 use shared::page::Next;
 
-use crate::support::{Asked, START, UNTIL, WITH_TOKEN, response, second};
+use crate::support::{Asked, START, UNTIL, WITH_TOKEN, asked, asked_of, response, second};
 
 fn ratings(after: Option<&str>, updated: &[&str]) -> Value {
     let records: Vec<Value> = updated.iter().map(|at| json!({"id": 1, "updated_at": at})).collect();
@@ -12,7 +12,7 @@ fn ratings(after: Option<&str>, updated: &[&str]) -> Value {
 }
 
 fn without_lookback() -> Asked {
-    Asked::of(&format!("{WITH_TOKEN}csat_lookback_days = 0\n"), "satisfaction_ratings")
+    asked_of(&format!("{WITH_TOKEN}csat_lookback_days = 0\n"), "satisfaction_ratings")
 }
 
 /// tap-zendesk: ratings come out of order, so a state saved in the middle skips some.
@@ -53,7 +53,7 @@ fn ratings_from_the_future_do_not_pass_the_horizon() {
 /// Offered on Monday, given on Thursday: whichever of them `start_time` means, the rating is read.
 #[test]
 fn ratings_are_read_back_a_week() {
-    let stream = Asked::new("satisfaction_ratings");
+    let stream = asked("satisfaction_ratings");
     let next = stream.page(&stream.begin(), &ratings(None, &["2026-02-27T18:30:00Z"])).unwrap();
     let week = 7 * 86_400;
     let resumed = stream.resume(next.cursor());
@@ -68,13 +68,13 @@ fn ratings_are_read_back_a_week() {
 
 #[test]
 fn ratings_may_be_switched_off() {
-    assert!(Asked::new("satisfaction_ratings").stream().facts().optional.is_some());
+    assert!(asked("satisfaction_ratings").stream().facts().optional.is_some());
 }
 
 #[test]
 fn the_deleted_are_listed_anew_by_every_run() {
     for name in ["deleted_users", "deleted_tickets"] {
-        let stream = Asked::new(name);
+        let stream = asked(name);
         let begin = stream.begin();
         assert_eq!(stream.asks(&begin, "page[size]").as_deref(), Some("100"));
         let page = json!({name: [], "meta": {"has_more": true, "after_cursor": "x"}});
@@ -90,7 +90,7 @@ fn the_deleted_are_listed_anew_by_every_run() {
 /// Pagination by number ends at page 100 with status 400.
 #[test]
 fn a_list_without_a_token_for_more_is_not_understood() {
-    let stream = Asked::new("deleted_users");
+    let stream = asked("deleted_users");
     for meta in [json!({"has_more": true, "after_cursor": null}), Value::Null] {
         let page = json!({"deleted_users": [], "meta": meta});
         let error = stream.page(&stream.begin(), &page).unwrap_err();
@@ -100,7 +100,7 @@ fn a_list_without_a_token_for_more_is_not_understood() {
 
 #[test]
 fn the_list_of_deleted_tickets_has_a_pace_of_its_own() {
-    let quota = Asked::new("deleted_tickets").stream().facts().quota.expect("a quota").value;
+    let quota = asked("deleted_tickets").stream().facts().quota.expect("a quota").value;
     assert_eq!((quota.name, quota.pace.requests), ("deleted-tickets", 10));
 }
 
@@ -109,7 +109,7 @@ fn tickets_and_users_can_be_read_again_by_id() {
     for (name, path) in
         [("tickets", "/api/v2/tickets/show_many.json"), ("users", "/api/v2/users/show_many.json")]
     {
-        let stream = Asked::new(name);
+        let stream = asked(name);
         let request = stream.stream().lookup(&["7".to_owned(), "8".to_owned()]).expect("a lookup");
         assert_eq!(
             (request.target.as_str(), &request.query[..]),

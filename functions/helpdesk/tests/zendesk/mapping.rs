@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use shared::rows::Origin;
 use shared::schema::{Entity, PersonRecord, RecordKey};
 
-use crate::support::{Asked, check, second};
+use crate::support::{asked, check, second};
 
 macro_rules! pages {
     ($($stream:ident: $($case:ident),+;)+) => {
@@ -16,7 +16,7 @@ macro_rules! pages {
                 let page = include_str!(concat!(
                     "../fixtures/zendesk/", stringify!($stream), "/", stringify!($case), ".json"
                 ));
-                super::check(&format!("{STREAM}__{CASE}"), &super::Asked::new(STREAM).seen(page));
+                super::check(&format!("{STREAM}__{CASE}"), &super::asked(STREAM).seen(page));
             })+
         })+
     };
@@ -57,7 +57,7 @@ fn user(changes: &[(&str, Value)]) -> Value {
 }
 
 fn version(stream: &'static str, record: &Value, origin: Origin) -> i64 {
-    Asked::new(stream).map(record, origin).expect("a good record").drafts[0].version
+    asked(stream).map(record, origin).expect("a good record").drafts[0].version
 }
 
 /// Silent system updates move `generated_timestamp`; `updated_at` stays behind.
@@ -76,7 +76,7 @@ fn rows_updated_before_start_time_are_not_dropped() {
         ("updated_at", json!("2009-05-05T10:38:52Z")),
         ("generated_timestamp", json!(1_772_460_000)),
     ]);
-    assert_eq!(Asked::new("tickets").map(&old, Origin::Page).unwrap().drafts.len(), 1);
+    assert_eq!(asked("tickets").map(&old, Origin::Page).unwrap().drafts.len(), 1);
 }
 
 #[test]
@@ -85,14 +85,14 @@ fn ticket_fields_duplicates_custom_fields_and_is_dropped() {
         ("fields", json!([{"id": 27642, "value": "745"}])),
         ("custom_fields", json!([{"id": 27642, "value": "745"}])),
     ]);
-    let mapped = Asked::new("tickets").map(&both, Origin::Page).unwrap();
+    let mapped = asked("tickets").map(&both, Origin::Page).unwrap();
     let Entity::Ticket(ticket) = &mapped.drafts[0].entity else { panic!("a ticket") };
     assert_eq!(ticket.ext.keys().collect::<Vec<_>>(), ["custom_fields"]);
 }
 
 #[test]
 fn deleted_tickets_arrive_with_status_deleted() {
-    let mapped = Asked::new("tickets").map(&ticket(&[("status", json!("deleted"))]), Origin::Page);
+    let mapped = asked("tickets").map(&ticket(&[("status", json!("deleted"))]), Origin::Page);
     assert!(mapped.unwrap().drafts[0].deleted);
 }
 
@@ -121,15 +121,14 @@ fn permanently_deleted_users_have_null_email_and_phone() {
         ("email", Value::Null),
         ("phone", Value::Null),
     ]);
-    let draft = &Asked::new("users").map(&gone, Origin::Page).unwrap().drafts[0];
+    let draft = &asked("users").map(&gone, Origin::Page).unwrap().drafts[0];
     assert!(draft.deleted);
     assert_eq!(draft.entity, PersonRecord::default().into());
 }
 
 #[test]
 fn redacted_text_stays_black() {
-    let mapped =
-        Asked::new("tickets").map(&ticket(&[("subject", json!("▇▇▇ twice"))]), Origin::Page);
+    let mapped = asked("tickets").map(&ticket(&[("subject", json!("▇▇▇ twice"))]), Origin::Page);
     let Entity::Ticket(ticket) = &mapped.unwrap().drafts[0].entity else { panic!("a ticket") };
     assert_eq!(ticket.subject.value().map(String::as_str), Some("▇▇▇ twice"));
 }
@@ -139,21 +138,21 @@ fn redacted_text_stays_black() {
 fn the_published_schema_of_ticket_events_is_wrong() {
     let metric = json!({"id": 1, "instance_id": 1, "metric": "agent_work_time", "ticket_id": 155,
         "time": "2020-10-26T12:53:12Z", "type": "measure"});
-    assert!(Asked::new("ticket_events").map(&metric, Origin::Page).is_err());
+    assert!(asked("ticket_events").map(&metric, Origin::Page).is_err());
 }
 
 /// dlt verified-sources#659: pages overlap, so the same event must become the same rows.
 #[test]
 fn duplicates_are_normal_and_change_nothing() {
     let page = include_str!("../fixtures/zendesk/ticket_events/a_conversation.json");
-    let events = Asked::new("ticket_events");
+    let events = asked("ticket_events");
     assert_eq!(events.seen(page), events.seen(page));
 }
 
 #[test]
 fn a_solved_ticket_tells_it_twice_under_two_ids() {
     let page = include_str!("../fixtures/zendesk/ticket_events/a_conversation.json");
-    let seen = Asked::new("ticket_events").seen(page);
+    let seen = asked("ticket_events").seen(page);
     let rows = seen["records"][2]["rows"].as_array().expect("rows");
     let ids: Vec<&Value> = rows.iter().map(|row| &row["id"]).collect();
     assert_eq!(ids, ["926256957621", "926256957622", "926256957622:solved"]);
@@ -163,14 +162,14 @@ fn a_solved_ticket_tells_it_twice_under_two_ids() {
 #[test]
 fn neither_texts_of_messages_nor_links_to_attachments_leave_the_raw_zone() {
     let page = include_str!("../fixtures/zendesk/ticket_events/a_conversation.json");
-    let seen = Asked::new("ticket_events").seen(page).to_string();
+    let seen = asked("ticket_events").seen(page).to_string();
     assert!(!seen.contains("It comes tomorrow") && !seen.contains("s3cr3t"));
 }
 
 #[test]
 fn a_shared_phone_number_reaches_and_does_not_recognise() {
     let kiosk = user(&[("phone", json!("+49 30 901820")), ("shared_phone_number", json!(true))]);
-    let mapped = Asked::new("users").map(&kiosk, Origin::Page).unwrap();
+    let mapped = asked("users").map(&kiosk, Origin::Page).unwrap();
     let Entity::PersonRecord(person) = &mapped.drafts[0].entity else { panic!("a person") };
     assert_eq!(person.contact_points.len(), 2);
     assert!(person.identifiers.iter().all(|identifier| identifier.value != "+4930901820"));
@@ -178,14 +177,14 @@ fn a_shared_phone_number_reaches_and_does_not_recognise() {
 
 #[test]
 fn the_requester_is_the_subject() {
-    let mapped = Asked::new("tickets").map(&ticket(&[]), Origin::Page).unwrap();
+    let mapped = asked("tickets").map(&ticket(&[]), Origin::Page).unwrap();
     let subject = mapped.drafts[0].subject.as_ref().map(RecordKey::as_str);
     assert_eq!(subject, Some("zendesk/eu/user/20978392"));
 }
 
 #[test]
 fn half_a_surrogate_pair_is_invalid_and_a_nul_is_not() {
-    let tickets = Asked::new("tickets");
+    let tickets = asked("tickets");
     let with = |subject: &str| ticket(&[]).to_string().replace("Parcel", subject);
     assert!(tickets.map_text(&with(r"\ud800"), Origin::Page).is_err());
     assert!(tickets.map_text(&with(r"\u0000"), Origin::Page).is_ok());
@@ -199,7 +198,7 @@ fn tickets_map_in_five_microseconds() {
     let page = include_str!("../fixtures/zendesk/tickets/in_every_status.json");
     let page: Value = serde_json::from_str(page).unwrap();
     let record = page["tickets"][0].to_string();
-    let tickets = Asked::new("tickets");
+    let tickets = asked("tickets");
     let rounds = 200_000_u32;
     let started = std::time::Instant::now();
     for _ in 0..rounds {

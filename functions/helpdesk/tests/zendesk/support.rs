@@ -4,7 +4,7 @@ use helpdesk::zendesk::Zendesk;
 use serde_json::Value;
 use shared::config::Connection;
 use shared::error::Error;
-pub(crate) use shared::testing::asked::{START, UNTIL, horizon, mapped, next, response, second};
+pub(crate) use shared::testing::asked::{Asked, START, UNTIL, horizon, next, response, second};
 
 /// The settings of an account that signs in with an API token.
 pub(crate) const WITH_TOKEN: &str = r#"
@@ -18,18 +18,14 @@ pub(crate) fn connect(settings: &str) -> Result<Connection, Error> {
     shared::testing::asked::connect(&Zendesk, settings)
 }
 
-/// One stream of the connection, asked by hand.
-pub(crate) struct Asked;
+/// A stream of Zendesk, asked by hand.
+pub(crate) fn asked(name: &'static str) -> Asked {
+    asked_of(WITH_TOKEN, name)
+}
 
-impl Asked {
-    #[expect(clippy::new_ret_no_self, reason = "the suite's own, with Zendesk's settings")]
-    pub(crate) fn new(name: &'static str) -> shared::testing::asked::Asked {
-        Self::of(WITH_TOKEN, name)
-    }
-
-    pub(crate) fn of(settings: &str, name: &'static str) -> shared::testing::asked::Asked {
-        shared::testing::asked::Asked::new(&Zendesk, settings, name)
-    }
+/// The same, with other settings.
+pub(crate) fn asked_of(settings: &str, name: &'static str) -> Asked {
+    Asked::new(&Zendesk, settings, name)
 }
 
 /// Compares with the reviewed snapshot of that name.
