@@ -50,6 +50,9 @@ enum Bench {
         #[arg(long, default_value_t = 20)]
         starts: usize,
     },
+    /// The pages of `pull`, served by a process of its own.
+    #[command(hide = true)]
+    PagesServer { tickets: usize },
     /// The door itself, as a process of its own.
     #[command(hide = true)]
     DoorServer { settings: PathBuf, queue: String, sqs: String },
@@ -59,6 +62,7 @@ enum Bench {
 async fn main() {
     match Arguments::parse().bench {
         Bench::Pull { tickets, customers } => pull::run(tickets, customers).await,
+        Bench::PagesServer { tickets } => pull::serve_pages(tickets).await,
         Bench::Door { deliveries, concurrency } => door::run(deliveries, concurrency).await,
         Bench::ColdStart { starts } => cold_start::run(starts).await,
         Bench::DoorServer { settings, queue, sqs } => door::serve(&settings, &queue, &sqs).await,

@@ -12,16 +12,32 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use nix::sys::resource::{Usage, UsageWho, getrusage};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::net::TcpListener;
 
 const PAGE: usize = 1_000;
 
-pub(crate) async fn run(tickets: usize, customers: bool) {
+/// The pages in a process of their own: a child's peak memory counts that of the process it was forked from.
+pub(crate) async fn serve_pages(tickets: usize) {
     let pages = Arc::new(pages(tickets));
     let bytes: usize = pages.iter().map(Bytes::len).sum();
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let base = format!("http://{}", listener.local_addr().expect("an address"));
-    tokio::spawn(serve(listener, Arc::clone(&pages)));
+    println!("{} {bytes}", listener.local_addr().expect("an address"));
+    serve(listener, pages).await;
+}
+
+pub(crate) async fn run(tickets: usize, customers: bool) {
+    let mut server = tokio::process::Command::new(std::env::current_exe().expect("a path"))
+        .args(["pages-server", &tickets.to_string()])
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .expect("the server starts");
+    let mut line = String::new();
+    let stdout = server.stdout.take().expect("a pipe");
+    BufReader::new(stdout).read_line(&mut line).await.expect("the server says where it is");
+    let (address, bytes) = line.trim().split_once(' ').expect("an address and a size");
+    let (base, bytes) = (format!("http://{address}"), bytes.parse::<f64>().expect("a size"));
     let folder = tempfile::tempdir().expect("a folder");
     let settings = folder.path().join("tributary.toml");
     let text = format!(
@@ -53,7 +69,7 @@ pub(crate) async fn run(tickets: usize, customers: bool) {
     assert_eq!(run["landed"], tickets, "everything lands: {run}");
     println!(
         "tickets            {tickets} ({:.0} MB in pages of {PAGE}), customers = {customers}",
-        bytes as f64 / 1e6
+        bytes / 1e6
     );
     println!("CPU seconds        {cpu:.2}");
     println!("tickets per CPU-s  {:.0}", tickets as f64 / cpu);

@@ -161,6 +161,19 @@ pub(crate) struct Sync {
     /// Pause after this time, e.g. 10m or 90s; the next sync goes on from there.
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub(crate) budget: Option<Duration>,
+    /// Delete what a source's full list does not show any more, however much that is. A list that lacks more than a
+    /// fifth of what is known is otherwise taken for a broken one.
+    #[arg(long, requires = "selection")]
+    accept_deletions: bool,
+}
+
+impl Sync {
+    /// A stream that is named is read at once, even if its next full pass is not due.
+    pub(crate) fn selection(&self) -> Selection {
+        let selection = self.selected.selection();
+        let now = selection.stream.is_some();
+        Selection { now, accept_deletions: self.accept_deletions, ..selection }
+    }
 }
 
 #[derive(Debug, Args)]

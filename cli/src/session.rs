@@ -68,7 +68,8 @@ impl Session {
         let stores = Stores { s3, dynamodb, names: names.clone() };
         stores.create_missing().await?;
         let secrets = Secrets::new(&settings.folder, None);
-        let private = std::path::absolute(data.join("secrets")).unwrap_or_else(|_| data.join("secrets"));
+        let private =
+            std::path::absolute(data.join("secrets")).unwrap_or_else(|_| data.join("secrets"));
         if settings.identity_key.is_none() {
             settings.identity_key = Some(local_identity_key(&private)?);
         }

@@ -7,7 +7,7 @@ use shared::facts::SourceFacts;
 use crate::failure::Failure;
 
 /// Every source that Tributary reads: the systems' lists, one after the other.
-pub(crate) fn sources() -> Vec<&'static dyn AnySource> {
+pub fn sources() -> Vec<&'static dyn AnySource> {
     [email::SOURCES, helpdesk::SOURCES, pos::SOURCES, crm::SOURCES, social::SOURCES].concat()
 }
 

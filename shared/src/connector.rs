@@ -257,6 +257,18 @@ pub trait Stream: Send + Sync + 'static {
         None
     }
 
+    /// The cursor as it is noted beside the raw bytes, for mapping them again: enough for [`Stream::page`], without what is
+    /// secret or long, such as a signed link.
+    fn noted(&self, cursor: &Self::Cursor) -> Self::Cursor {
+        cursor.clone()
+    }
+
+    /// Whether a frame of a WebSocket is worth keeping: a feed may tell of a whole network. The first and the last frame
+    /// of an answer are always kept, because they tell what span it covers.
+    fn keeps(&self, _frame: &[u8]) -> bool {
+        true
+    }
+
     /// Maps one record onto the shared schema.
     fn map(&self, record: Fields<'_>, rows: &mut Rows<'_>) -> Result<(), Invalid>;
 
@@ -295,6 +307,10 @@ pub trait AnyStream: Send + Sync {
     fn watermark(&self, cursor: &RawValue) -> Option<Timestamp>;
     /// See [`Stream::note`].
     fn note(&self, cursor: &RawValue) -> Option<String>;
+    /// See [`Stream::noted`].
+    fn noted(&self, cursor: &RawValue) -> Result<Box<RawValue>, Error>;
+    /// See [`Stream::keeps`].
+    fn keeps(&self, frame: &[u8]) -> bool;
     /// See [`Stream::map`].
     fn map(&self, record: Fields<'_>, rows: &mut Rows<'_>) -> Result<(), Invalid>;
     /// See [`Stream::lookup`].
@@ -356,6 +372,14 @@ impl<S: Stream> AnyStream for S {
 
     fn note(&self, cursor: &RawValue) -> Option<String> {
         Stream::note(self, &read(cursor).ok()?)
+    }
+
+    fn noted(&self, cursor: &RawValue) -> Result<Box<RawValue>, Error> {
+        write(&Stream::noted(self, &read(cursor)?))
+    }
+
+    fn keeps(&self, frame: &[u8]) -> bool {
+        Stream::keeps(self, frame)
     }
 
     fn map(&self, record: Fields<'_>, rows: &mut Rows<'_>) -> Result<(), Invalid> {

@@ -303,6 +303,7 @@ impl Hub {
         let cursor = stream.start(None, &horizon)?;
         let request = stream.request(&cursor, &horizon)?;
         let response = self.client(connection)?.send(&request, facts, Budget::unlimited()).await?;
+        let response = crate::http::sift(response, &request, |frame| stream.keeps(frame));
         Ok((response, cursor, horizon))
     }
 

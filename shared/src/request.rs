@@ -1,5 +1,7 @@
 //! One request to a source, as a value: what to ask, not how it is sent.
 
+use std::time::Duration;
+
 use serde::Serialize;
 
 /// Request methods that sources' read APIs use.
@@ -36,6 +38,21 @@ pub struct Request {
     pub body: Option<serde_json::Value>,
     /// False for pre-signed links: our credentials stay at home.
     pub with_credentials: bool,
+    /// Set for a WebSocket: how much of it makes one answer.
+    pub frames: Option<Frames>,
+}
+
+/// How much of a WebSocket's frames makes one answer: whatever limit is met first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Frames {
+    /// So many frames at most.
+    pub most: usize,
+    /// So many bytes at most, give or take the last frame.
+    pub most_bytes: usize,
+    /// A socket that is silent for so long has told all it knows.
+    pub until_quiet: Duration,
+    /// Reading ends after this time, however much there is to tell.
+    pub longest: Duration,
 }
 
 impl Request {
@@ -48,12 +65,18 @@ impl Request {
             headers: Vec::new(),
             body: None,
             with_credentials: true,
+            frames: None,
         }
     }
 
     /// Posts a JSON question to `target`.
     pub fn post(target: impl Into<String>, body: serde_json::Value) -> Self {
         Self { method: Method::Post, body: Some(body), ..Self::get(target) }
+    }
+
+    /// Listens to the WebSocket `target` for a while, without credentials: the answer has one text frame a line.
+    pub fn subscribe(target: impl Into<String>, frames: Frames) -> Self {
+        Self { with_credentials: false, frames: Some(frames), ..Self::get(target) }
     }
 
     /// Adds a query parameter; the value is encoded when the request is sent.

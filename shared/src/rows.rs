@@ -105,6 +105,11 @@ impl Draft {
         entity: impl Into<Entity>,
         rows: &Rows<'_>,
     ) -> Self {
+        let entity = entity.into();
+        let subject = match &entity {
+            Entity::Interaction(interaction) => Some(interaction.subject_key.clone()),
+            _ => None,
+        };
         Self {
             object,
             id: id.into(),
@@ -112,8 +117,8 @@ impl Draft {
             updated_at: Some(changed_at),
             deleted: false,
             only_if_known: false,
-            subject: None,
-            entity: entity.into(),
+            subject,
+            entity,
         }
     }
 

@@ -23,7 +23,7 @@ use crate::connector::{AnyStream, Horizon};
 use crate::crash::{Point, point};
 use crate::error::Error;
 use crate::facts::{Deletes, StreamFacts};
-use crate::http::Client;
+use crate::http::{Client, sift};
 use crate::landing::{Batch, Landing, Place, attempts};
 use crate::ledger::{Ledger, Outcome, Run};
 use crate::page::{Next, Response};
@@ -347,11 +347,12 @@ impl Walk<'_> {
         let Puller { landing, connection, observer, .. } = self.puller;
         let Some(response) = self.ask(held).await? else { return Ok(None) };
         let request = self.stream.request(&self.cursor, &self.horizon)?;
+        let response = sift(response, &request, |frame| self.stream.keeps(frame));
         // With its cursor, the page can be mapped again on its own.
         let notes = [
             ("request", request.name()),
             ("status", response.status.to_string()),
-            ("cursor", STANDARD.encode(self.cursor.get())),
+            ("cursor", STANDARD.encode(self.stream.noted(&self.cursor)?.get())),
         ];
         let place = Place::of(connection, self.facts.name);
         let raw_key = landing.raw(place, &response.body, response.received_at, &notes).await?;

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use aws_sdk_dynamodb::types::AttributeValue;
 use shared::landing::{Quarantined, decompress};
 use shared::schema::{
-    Entity, InteractionKind, Known, PersonRecord, Row, Table, Ticket, TicketStatus, Timestamp,
+    Entity, InteractionKind, Known, PersonRecord, Provenance, Row, Table, Ticket, TicketStatus,
+    Timestamp,
 };
 use shared::stores::Stores;
 use simulator::zendesk::{Deletion, EventKind, Score, Status, Truth};
@@ -208,6 +209,27 @@ impl Landed {
         }
     }
 
+    /// The newest rows of an object of any connection, by their ids; tombstones too.
+    pub fn newest_of(
+        &self,
+        source: &str,
+        connection: &str,
+        object: &str,
+    ) -> BTreeMap<String, &Row> {
+        let rows = self.newest.values().filter(|row| {
+            let Provenance { source: of, connection_id, source_object, .. } = &row.provenance;
+            (of.as_str(), connection_id.as_str(), source_object.as_str())
+                == (source, connection, object)
+        });
+        rows.map(|row| (row.provenance.source_id.clone(), row)).collect()
+    }
+
+    /// Fails unless S3 and `DynamoDB` agree and no interaction is there twice, whatever the connections.
+    pub fn assert_consistent(&self) {
+        self.assert_items_are_newest();
+        self.assert_nobody_is_there_twice();
+    }
+
     /// Every item of the customers table is the newest landed version, and every newest version is an item.
     fn assert_items_are_newest(&self) {
         for ((table, record_key), row) in &self.newest {
@@ -243,13 +265,16 @@ impl Landed {
         for ((pk, sk), item) in &self.items {
             let record_key = text(item, "record_key");
             let (kind, _) = sk.split_once('#').unwrap_or((sk, ""));
-            if kind != "TKT" {
-                continue;
-            }
-            let row = &self.newest[&(Table::Ticket, record_key.clone())];
+            let table = match kind {
+                "TKT" => Table::Ticket,
+                "ORD" => Table::Order,
+                "DEAL" => Table::Deal,
+                _ => continue,
+            };
+            let row = &self.newest[&(table, record_key.clone())];
             let subject = row.provenance.subject_key.as_ref().map(|key| format!("REC#{key}"));
-            assert_eq!(subject.as_ref(), Some(pk), "{record_key}: a copy under a former requester");
-            assert!(!row.provenance.deleted, "{record_key}: a copy of a deleted ticket");
+            assert_eq!(subject.as_ref(), Some(pk), "{record_key}: a copy under a former person");
+            assert!(!row.provenance.deleted, "{record_key}: a copy of what is deleted");
             assert_eq!(
                 text(item, "content_sha256"),
                 row.version().content_sha256.to_string(),
@@ -257,10 +282,17 @@ impl Landed {
             );
         }
         for ((table, record_key), row) in &self.newest {
-            if *table == Table::Ticket && !row.provenance.deleted {
-                let subject = row.provenance.subject_key.as_ref().expect("a requester");
-                let copy = (format!("REC#{subject}"), format!("TKT#{record_key}"));
-                assert!(self.items.contains_key(&copy), "{record_key} is not under its requester");
+            let kind = match table {
+                Table::Ticket => "TKT",
+                Table::Order => "ORD",
+                Table::Deal => "DEAL",
+                _ => continue,
+            };
+            if let Some(subject) =
+                row.provenance.subject_key.as_ref().filter(|_| !row.provenance.deleted)
+            {
+                let copy = (format!("REC#{subject}"), format!("{kind}#{record_key}"));
+                assert!(self.items.contains_key(&copy), "{record_key} is not under its person");
             }
         }
     }

@@ -34,3 +34,4 @@ async fn sdk_config(endpoint: &str, attempts: u32) -> aws_config::SdkConfig {
         .load()
         .await
 }
+pub mod truth;

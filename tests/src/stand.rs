@@ -17,7 +17,7 @@ use shared::state::{Standing, State};
 use shared::stores::Stores;
 use shared::sync::Unobserved;
 use shared::vault::FileVault;
-use simulator::{SeenRequest, Simulator};
+use simulator::{ConnectionKeys, SeenRequest, Simulator};
 use tempfile::TempDir;
 use tributary::embedded::{Embedded, Options};
 
@@ -73,10 +73,31 @@ impl Stand {
         Self::around(simulator, keys).await
     }
 
+    /// A company with a connection to each of these faces, named like its source.
+    pub async fn of(
+        company: simulator::Settings,
+        faces: impl FnOnce(&Simulator) -> Vec<ConnectionKeys>,
+    ) -> Self {
+        let simulator = Simulator::start(company).await.expect("the simulator starts");
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let mut settings = String::new();
+        for ConnectionKeys { source, keys, secrets } in faces(&simulator) {
+            for (name, secret) in secrets {
+                std::fs::write(folder.path().join(name), secret).expect("a secret is written");
+            }
+            settings.push_str(&format!("[connections.{source}]\nsource = {source:?}\n{keys}\n"));
+        }
+        std::fs::write(folder.path().join("tributary.toml"), &settings).expect("settings");
+        Self::open(simulator, folder, settings).await
+    }
+
     async fn around(simulator: Simulator, keys: &str) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let desk = simulator.zendesk();
-        let settings = write_settings(folder.path(), desk, keys);
+        let settings = write_settings(folder.path(), simulator.zendesk(), keys);
+        Self::open(simulator, folder, settings).await
+    }
+
+    async fn open(simulator: Simulator, folder: TempDir, settings: String) -> Self {
         let data = folder.path().join("data");
         let embedded = Embedded::open(&data, Options::default()).await.expect("stores open");
         let endpoints = embedded.endpoints();
@@ -113,9 +134,9 @@ impl Stand {
 
     /// A new process, as it were: settings read again, fresh clients, nothing remembered.
     pub fn hub(&self) -> Arc<Hub> {
-        let sources = helpdesk::SOURCES;
+        let sources = tributary::sources();
         let mut settings =
-            Settings::parse(&self.settings, self.folder.path(), sources, Foreign::Refuse)
+            Settings::parse(&self.settings, self.folder.path(), &sources, Foreign::Refuse)
                 .expect("the stand's settings are right");
         settings.unlock_with(&Pseudonyms::new("secret of the stand".into()));
         let secrets = Secrets::new(self.folder.path(), None);
@@ -135,6 +156,23 @@ impl Stand {
     pub async fn sync_some(&self, selection: &str, budget: Budget) -> Vec<Run> {
         let selection = Selection::parse(selection);
         self.hub().sync(&selection, budget, &Unobserved).await.expect("the selection exists")
+    }
+
+    /// One run of every stream of every connection by a new process; full passes that are not due too, if asked.
+    pub async fn sync_all(&self, now: bool) -> Vec<Run> {
+        let selection = Selection { now, ..Selection::default() };
+        self.hub().sync(&selection, Budget::unlimited(), &Unobserved).await.expect("a run")
+    }
+
+    /// Runs every stream of every connection until all are caught up, as a schedule would.
+    pub async fn drain_all(&self, now: bool) -> Vec<Run> {
+        for _ in 0..20 {
+            let runs = self.sync_all(now).await;
+            if runs.iter().all(|run| run.outcome == Outcome::CaughtUp) {
+                return runs;
+            }
+        }
+        panic!("the streams did not catch up in twenty runs: {:#?}", self.sync_all(now).await);
     }
 
     /// Runs until every stream is caught up, as a schedule would.
@@ -192,14 +230,19 @@ impl Stand {
         self.simulator.clock().advance(Duration::from_secs(62));
     }
 
-    /// Serves webhooks on loopback; returns the connection's address.
+    /// Serves webhooks on loopback; returns the helpdesk connection's address.
     pub async fn serve(&self) -> String {
+        self.serve_for(CONNECTION).await
+    }
+
+    /// Serves webhooks on loopback; returns a connection's address.
+    pub async fn serve_for(&self, connection: &str) -> String {
         let hub = self.hub();
         let receiver = Receiver::new(Arc::clone(hub.settings()), hub.secrets().clone(), hub);
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         tokio::spawn(async move { axum::serve(listener, receiver.router()).await });
-        format!("http://{address}/webhooks/{CONNECTION}")
+        format!("http://{address}/webhooks/{connection}")
     }
 
     /// Everything in the stores, read around the fault proxies.

@@ -91,10 +91,7 @@ async fn check(
         if !usable {
             continue;
         }
-        let streams = Selection {
-            connection: Some(connection.name.clone()),
-            stream: selection.stream.clone(),
-        };
+        let streams = Selection { connection: Some(connection.name.clone()), ..selection.clone() };
         findings.extend(session.hub.check(&streams).await?.into_iter().map(stream));
     }
     Ok(findings)

@@ -20,7 +20,7 @@ pub(crate) async fn run(global: &Global, sync: &Sync) -> Result<Exit, Failure> {
 }
 
 async fn read(global: &Global, sync: &Sync, session: &Session) -> Result<Exit, Failure> {
-    let selection = sync.selected.selection();
+    let selection = sync.selection();
     session.require_secrets(&selection).await?;
     let watch = Watch::new(global);
     let budget = sync.budget.map_or_else(Budget::unlimited, Budget::of);

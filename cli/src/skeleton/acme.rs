@@ -148,7 +148,7 @@ impl Stream for People {
             Some(page) => Next::More(Position { page: Some(page), ..at.clone() }),
             None => Next::Done(Position { since: at.until, until: at.until, page: None }),
         };
-        Ok(Page { records: people, next })
+        Ok(Page::new(people, next))
     }
 
     fn watermark(&self, at: &Position) -> Option<Timestamp> {
@@ -159,18 +159,9 @@ impl Stream for People {
         let id = record.required_id("id")?;
         let changed_at = record.required_time("updated_at")?;
         let name = PersonName { full: record.text("name")?, ..PersonName::default() };
-        rows.drifted(record.drifted());
         // TODO: identifiers and contact points; `tributary schema person_record` lists the fields.
-        let person = PersonRecord { name, ext: record.ext(), ..PersonRecord::default() };
-        rows.push(Draft {
-            object: PEOPLE.object,
-            id,
-            version: rows.version(changed_at),
-            updated_at: Some(changed_at),
-            deleted: false,
-            subject: None,
-            entity: person.into(),
-        });
+        let person = PersonRecord { name, ext: record.into_ext(rows), ..PersonRecord::default() };
+        rows.push(Draft::new(PEOPLE.object, id, changed_at, person, rows));
         Ok(())
     }
 }

@@ -3,7 +3,7 @@
 use std::process::Stdio;
 
 use serde_json::Value;
-use simulator::zendesk::DeliveryPlan;
+use simulator::DeliveryPlan;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::Child;
 

@@ -5,4 +5,4 @@ pub mod hubspot;
 use shared::config::AnySource;
 
 /// Every CRM that Tributary reads.
-pub const SOURCES: &[&dyn AnySource] = &[];
+pub const SOURCES: &[&dyn AnySource] = &[&hubspot::HubSpot];

@@ -6,4 +6,4 @@ pub mod sendgrid;
 use shared::config::AnySource;
 
 /// Every email platform that Tributary reads.
-pub const SOURCES: &[&dyn AnySource] = &[];
+pub const SOURCES: &[&dyn AnySource] = &[&klaviyo::Klaviyo, &sendgrid::SendGrid];

@@ -5,4 +5,4 @@ pub mod square;
 use shared::config::AnySource;
 
 /// Every point of sale that Tributary reads.
-pub const SOURCES: &[&dyn AnySource] = &[];
+pub const SOURCES: &[&dyn AnySource] = &[&square::Square];

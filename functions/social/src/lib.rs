@@ -6,4 +6,4 @@ pub mod brandwatch;
 use shared::config::AnySource;
 
 /// Every social networks that Tributary reads.
-pub const SOURCES: &[&dyn AnySource] = &[];
+pub const SOURCES: &[&dyn AnySource] = &[&bluesky::Bluesky, &brandwatch::Brandwatch];

@@ -21,7 +21,7 @@ impl Resolve for PublicOnly {
 }
 
 /// Whether an address can belong to a vendor on the internet (IANA special-purpose registries, the ranges that matter).
-fn is_public(address: IpAddr) -> bool {
+pub(super) fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => is_public_v4(v4),
         IpAddr::V6(v6) => v6.to_ipv4_mapped().map_or_else(|| is_public_v6(v6), is_public_v4),

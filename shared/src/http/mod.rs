@@ -1,6 +1,7 @@
 //! Sends connectors' requests: signs in, keeps the pace, repeats what is worth repeating, and talks to nobody else.
 
 mod auth;
+mod frames;
 mod guard;
 mod pace;
 mod retry;
@@ -14,6 +15,8 @@ use bytes::{Bytes, BytesMut};
 use tracing::{debug, warn};
 use url::Url;
 
+pub(crate) use frames::sift;
+
 pub use auth::{StoredTokens, TokenRegister, TokenVault, Tokens};
 pub use retry::Patience;
 
@@ -24,7 +27,7 @@ use crate::connector::{Api, Left, Reset};
 use crate::error::Error;
 use crate::facts::StreamFacts;
 use crate::page::Response;
-use crate::request::{Method, Request};
+use crate::request::{Frames, Method, Request};
 use crate::secrets::Secrets;
 use auth::SignIn;
 use pace::Pacer;
@@ -113,8 +116,9 @@ impl Client {
         let mut renewed = false;
         loop {
             self.keep_pace(stream, budget).await?;
-            let token = self.sign_in.token().await?;
-            let (error, wait) = match self.attempt(request, &url, token.as_ref()).await {
+            let token = self.token(request).await?;
+            let within = budget.remaining().map(|left| left / 3);
+            let (error, wait) = match self.attempt(request, &url, token.as_ref(), within).await {
                 Ok(response) => return Ok(response),
                 Err(Fault::Final(error)) => return Err(error),
                 Err(Fault::SignedOut { error }) => {
@@ -151,8 +155,8 @@ impl Client {
             pacer.permit().await.map_err(|wait| Error::RateLimited { retry_after: Some(wait) })?;
         }
         let once = async {
-            let token = self.sign_in.token().await?;
-            match self.attempt(request, &url, token.as_ref()).await {
+            let token = self.token(request).await?;
+            match self.attempt(request, &url, token.as_ref(), Some(within)).await {
                 Ok(response) => Ok(response),
                 Err(
                     Fault::Final(error)
@@ -168,6 +172,11 @@ impl Client {
                 within.as_secs()
             )))
         })
+    }
+
+    /// The token to send; a request that goes without credentials opens no session.
+    async fn token(&self, request: &Request) -> Result<Option<Tokens>, Error> {
+        if request.with_credentials { self.sign_in.token().await } else { Ok(None) }
     }
 
     fn quota(&self, stream: &StreamFacts) -> Option<&Pacer> {
@@ -211,9 +220,12 @@ impl Client {
         } else {
             Url::parse(&request.target).map_err(|_| foreign("a malformed address"))?
         };
-        let own = url.origin() == base.origin();
-        let other = url.scheme() == "https"
-            && url.host_str().is_some_and(|host| self.api.other_hosts.contains(&host));
+        let scheme = if request.frames.is_some() { "wss" } else { "https" };
+        let own = url.origin() == base.origin() && request.frames.is_none();
+        let listed = url.host_str().is_some_and(|host| self.api.other_hosts.contains(&host));
+        // Sockets have an origin of their own even on the API's host; tests have theirs beside the API.
+        let local = url.scheme() == "ws" && is_loopback(&url) && is_loopback(base);
+        let other = (listed && url.scheme() == scheme) || (local && request.frames.is_some());
         if !own && (!other || request.with_credentials) {
             return Err(foreign(url.host_str().unwrap_or("nowhere")));
         }
@@ -228,7 +240,11 @@ impl Client {
         request: &Request,
         url: &Url,
         token: Option<&Tokens>,
+        within: Option<Duration>,
     ) -> Result<Response, Fault> {
+        if let Some(limits) = request.frames {
+            return self.listen(request, url, limits, within).await;
+        }
         let method = match request.method {
             Method::Get => reqwest::Method::GET,
             Method::Post => reqwest::Method::POST,
@@ -280,6 +296,42 @@ impl Client {
             )))
         })?;
         Ok(Response { status, headers, body, received_at: clock::now() })
+    }
+
+    /// Reads frames of a WebSocket for a while; what came before a line broke is an answer.
+    async fn listen(
+        &self,
+        request: &Request,
+        url: &Url,
+        limits: Frames,
+        within: Option<Duration>,
+    ) -> Result<Response, Fault> {
+        let longest = within.map_or(limits.longest, |within| within.min(limits.longest));
+        let limits = Frames { longest, ..limits };
+        let public_only = !is_loopback(&self.api.base);
+        match frames::read(url, &request.headers, limits, public_only).await {
+            Ok(heard) => {
+                let frames::Heard { status, headers, body, .. } = heard;
+                debug!(
+                    request = request.name(),
+                    frames = heard.frames,
+                    bytes = body.len(),
+                    "heard"
+                );
+                Ok(Response { status, headers, body, received_at: clock::now() })
+            }
+            Err(frames::Failure::Refused { status, headers, start }) => {
+                Err(self.refusal(request, status, &headers, &start))
+            }
+            Err(frames::Failure::Line(why)) => {
+                let error = Error::Unavailable(format!("{}: {why}", request.name()));
+                Err(Fault::Transient { error, wait: None })
+            }
+            Err(frames::Failure::Binary) => Err(Fault::Final(Error::Decode(format!(
+                "{} sends binary frames, not text",
+                request.name()
+            )))),
+        }
     }
 
     /// Stops asking when the vendor's headers say that nothing is left of the quota.

@@ -173,6 +173,10 @@ impl<'a> Sheet<'a> {
                     continue;
                 }
                 Some(best) if best == version => Fate::Unchanged,
+                // A record asked for by its id says what a settled page has said, and counts for less.
+                Some(best) if best > version && best.content_sha256 == version.content_sha256 => {
+                    Fate::Unchanged
+                }
                 // Lists of what is deleted name a record for weeks after a newer version of it is known.
                 Some(best) if best > version && row.provenance.deleted => Fate::Unchanged,
                 Some(best) if best > version => Fate::Older,

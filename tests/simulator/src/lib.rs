@@ -29,6 +29,7 @@ pub mod sender;
 pub mod sendgrid;
 mod server;
 pub mod square;
+mod vendor;
 mod world;
 pub mod zendesk;
 
@@ -47,6 +48,7 @@ pub use sender::{DeliveryPlan, DeliveryReport};
 pub use sendgrid::SendGrid;
 pub use server::{AuthKind, SeenRequest};
 pub use square::Square;
+pub use vendor::{Sending, Vendor};
 pub use world::{Company, Household, Order, Organization, Person, PizzaHousehold, Store};
 pub use zendesk::Zendesk;
 

@@ -107,11 +107,10 @@ pub(crate) async fn send(
         queue.shuffle(dice);
     }
     let client = reqwest::Client::new();
-    let outcomes: Vec<_> = stream::iter(&queue)
-        .map(|delivery| call(&client, url, delivery, plan, retries))
-        .buffer_unordered(plan.concurrency.max(1))
-        .collect()
-        .await;
+    let calls: Vec<_> =
+        queue.iter().map(|delivery| call(&client, url, delivery, plan, retries)).collect();
+    let outcomes: Vec<_> =
+        stream::iter(calls).buffer_unordered(plan.concurrency.max(1)).collect().await;
     for (id, calls, status) in outcomes {
         report.calls += calls;
         report.sent.insert(id.clone());

@@ -32,7 +32,7 @@ use crate::faults::Faults;
 use crate::sender::{DeliveryPlan, DeliveryReport};
 use crate::server::{SeenRequest, Server};
 use crate::world::Company;
-use crate::{Settings, dice};
+use crate::{ConnectionKeys, Settings, dice};
 
 pub use bad::{BadRecord, BadTruth};
 pub use bulk::bulk_tickets;
@@ -93,6 +93,20 @@ impl Zendesk {
     /// The account's address, without `/api/v2`.
     pub fn base_url(&self) -> String {
         format!("http://127.0.0.1:{}", self.server.port())
+    }
+
+    /// What a settings file says of a connection to this account.
+    pub fn connection(&self) -> ConnectionKeys {
+        let keys = format!(
+            "base_url = {:?}\nemail = {EMAIL:?}\ntoken = {{ file = \"zendesk-token\" }}\n\
+             webhook_secrets = [{{ file = \"zendesk-webhook-secret\" }}]\npace = \"unlimited\"\nregion = \"GB\"\n",
+            self.base_url()
+        );
+        let secrets = vec![
+            ("zendesk-token", API_TOKEN.to_owned()),
+            ("zendesk-webhook-secret", WEBHOOK_SECRET.to_owned()),
+        ];
+        ConnectionKeys { source: "zendesk", keys, secrets }
     }
 
     /// The admin whom the API token belongs to.

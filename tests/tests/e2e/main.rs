@@ -1,9 +1,16 @@
 //! End to end: a simulated company, the real drivers, embedded stores, faults, and the truth at the end.
 
 mod bad_input;
+mod bluesky;
+mod brandwatch;
+mod full_passes;
+mod hubspot;
+mod klaviyo;
 mod oauth;
 mod privacy;
 mod pull_faults;
+mod sendgrid;
+mod square;
 mod store_faults;
 mod truth;
 mod webhook_faults;

@@ -5,8 +5,9 @@ use std::sync::{Arc, Mutex};
 
 use e2e::stand::Stand;
 use shared::ledger::Run;
+use simulator::DeliveryPlan;
 use simulator::Fault;
-use simulator::zendesk::{BadRecord, DeliveryPlan, NewTicket};
+use simulator::zendesk::{BadRecord, NewTicket};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::{Layer, SubscriberExt as _};

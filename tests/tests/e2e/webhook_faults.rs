@@ -6,7 +6,8 @@ mod events;
 use e2e::stand::{CONNECTION, Stand, few};
 use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
-use simulator::zendesk::{Delivery, DeliveryPlan};
+use simulator::DeliveryPlan;
+use simulator::zendesk::Delivery;
 
 const SIGNATURE: &str = "x-zendesk-webhook-signature";
 

@@ -5,13 +5,11 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use simulator::{Settings, Simulator};
+use simulator::{ConnectionKeys, Settings, Simulator};
 
 use crate::arguments::Demo;
 use crate::failure::Failure;
 
-/// The connection's name in the demo's settings.
-pub(super) const CONNECTION: &str = "helpdesk";
 /// The past ends this long before now, so that the exports, which leave out the last minute, show all of it.
 const SETTLED_SECONDS: i64 = 300;
 
@@ -93,25 +91,32 @@ impl Company {
         write_origin(&self.folder, &origin).map_err(|error| unwritable(&self.folder, &error))
     }
 
+    /// Stops the company's clock some seconds after its past: whatever happens then is the same in every demo.
+    pub(super) fn stop_clock(&self, seconds: i64) -> Result<(), Failure> {
+        let instant = jiff::Timestamp::from_second(self.origin.until + seconds);
+        let instant = instant.map_err(|_| {
+            Failure::misuse(
+                "company.json holds no time of ours",
+                format!("begin anew: rm -r {}", self.folder.display()),
+            )
+        })?;
+        self.simulator.clock().stop_at(instant);
+        Ok(())
+    }
+
     fn write(&self) -> std::io::Result<()> {
-        let zendesk = self.simulator.zendesk();
         write_origin(&self.folder, &self.origin)?;
-        write_private(&self.folder.join("simulated-token"), zendesk.api_token())?;
-        write_private(&self.folder.join("simulated-webhook-secret"), zendesk.webhook_secret())?;
-        let settings = format!(
-            "# The demo's settings, written anew by each `tributary demo`. The simulated company answered at base_url\n\
-             # while the demo ran; without it, everything works that asks no source.\n\n\
-             [connections.{CONNECTION}]\n\
-             source = \"zendesk\"\n\
-             base_url = \"{}\"\n\
-             email = \"{}\"\n\
-             token = {{ file = \"simulated-token\" }}\n\
-             webhook_secrets = [{{ file = \"simulated-webhook-secret\" }}]\n\
-             pace = \"unlimited\"\n\
-             region = \"GB\"\n",
-            zendesk.base_url(),
-            zendesk.email(),
+        let mut settings = String::from(
+            "# The demo's settings, written anew by each `tributary demo`. The simulated company answered at these\n\
+             # addresses while the demo ran; without it, everything works that asks no source.\n",
         );
+        for vendor in self.simulator.vendors() {
+            let ConnectionKeys { source, keys, secrets } = vendor.connection();
+            for (name, secret) in secrets {
+                write_private(&self.folder.join(name), &secret)?;
+            }
+            settings.push_str(&format!("\n[connections.{source}]\nsource = \"{source}\"\n{keys}"));
+        }
         fs::write(self.settings(), settings)
     }
 }

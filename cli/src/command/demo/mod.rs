@@ -1,8 +1,8 @@
 //! `tributary demo`: everything at work on a simulated company, with no account and nothing to set up.
 //!
 //! The demo lives in `<data>/demo`, apart from real data: its settings, its stand-in secrets and its stores, so that
-//! every other command works on them afterwards. The company's past ends at an instant that is kept there, too; so a
-//! second demo over the same folder replaces nothing that is known: lists that are reread whole show older states at most.
+//! every other command works on them afterwards. The company's clock stands at instants that are kept there, too; so a
+//! second demo over the same folder sees the very same things happen, and nothing lands twice.
 
 mod company;
 mod report;

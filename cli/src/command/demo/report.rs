@@ -1,13 +1,15 @@
 //! What the demo says at its end.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use comfy_table::Cell;
 use serde::Serialize;
-use shared::ledger::Run;
+use shared::ledger::{Ledger, Run};
 
 use super::company::Company;
 use crate::command::quarantine::Group;
-use crate::display::{grouped, ledger, remarks, say};
+use crate::display::{count, grouped, remarks, say, table};
 use crate::failure::Exit;
 
 /// All that happened.
@@ -17,7 +19,8 @@ pub(super) struct Report {
     pub(super) again: bool,
     #[serde(rename = "first_pull")]
     pub(super) first: Vec<Run>,
-    pub(super) pushed: Option<Pushed>,
+    /// What became of the webhooks, by connection.
+    pub(super) pushed: BTreeMap<String, Pushed>,
     #[serde(rename = "second_pull")]
     pub(super) second: Vec<Run>,
     pub(super) quarantine: Vec<Group>,
@@ -25,7 +28,7 @@ pub(super) struct Report {
     pub(super) seconds: f64,
 }
 
-/// What became of the webhooks.
+/// What became of a system's webhooks.
 #[derive(Default, Serialize)]
 pub(super) struct Pushed {
     /// Calls made, with duplicates and repetitions.
@@ -36,9 +39,21 @@ pub(super) struct Pushed {
     /// Deliveries that never left.
     pub(super) lost: usize,
     pub(super) sent_twice: usize,
-    /// Second copies that landed nothing.
+    /// Deliveries that had landed before and landed nothing.
     pub(super) duplicates_recognised: u64,
     pub(super) refused: usize,
+}
+
+impl Pushed {
+    pub(super) fn add(&mut self, other: &Self) {
+        self.calls += other.calls;
+        self.sent += other.sent;
+        self.acknowledged += other.acknowledged;
+        self.lost += other.lost;
+        self.sent_twice += other.sent_twice;
+        self.duplicates_recognised += other.duplicates_recognised;
+        self.refused += other.refused;
+    }
 }
 
 impl Report {
@@ -50,19 +65,16 @@ impl Report {
     }
 
     pub(super) fn print(&self, company: &Company) {
-        let first = if self.again {
-            "Read again: the company starts anew where its past ended, so what it shows is known or older"
-        } else {
-            "First pull: all that the helpdesk holds"
-        };
-        pull(first, &self.first);
-        if let Some(pushed) = &self.pushed {
-            pushed.print();
-            pull(
-                "Second pull: what the webhooks missed, and the settled state of the rest",
-                &self.second,
-            );
+        if !self.again {
+            pull("First pull: all that the systems hold", &self.first);
         }
+        self.print_pushed();
+        let second = if self.again {
+            "Pull: everything has landed before, so nothing is new"
+        } else {
+            "Second pull: what the webhooks missed, and the settled state of the rest"
+        };
+        pull(second, &self.second);
         self.print_quarantine();
         let folder = self.folder.display();
         let on_demo =
@@ -76,10 +88,37 @@ impl Report {
              {on_demo} status\n  \
              {on_demo} quarantine list --show\n  \
              {on_demo} replay\n  \
+             tributary demo         again: nothing lands twice\n  \
              tributary schema ticket\n  \
              tributary init         for your own accounts\n  \
              rm -r {folder}         and another demo tells the story anew"
         ));
+    }
+
+    fn print_pushed(&self) {
+        let mut table = table([
+            "webhooks of",
+            "sent",
+            "calls",
+            "acknowledged",
+            "lost",
+            "sent twice",
+            "recognised",
+            "refused",
+        ]);
+        for (connection, pushed) in &self.pushed {
+            table.add_row(vec![
+                Cell::new(connection),
+                number(pushed.sent),
+                number(pushed.calls),
+                number(pushed.acknowledged),
+                number(pushed.lost),
+                number(pushed.sent_twice),
+                count(pushed.duplicates_recognised),
+                number(pushed.refused),
+            ]);
+        }
+        say(format!("Webhooks: some lost, some twice, none in order\n{table}\n"));
     }
 
     fn print_quarantine(&self) {
@@ -95,26 +134,43 @@ impl Report {
     }
 }
 
-impl Pushed {
-    fn print(&self) {
-        let Self { sent, acknowledged, lost, sent_twice, duplicates_recognised, refused, calls } =
-            self;
-        // A copy that arrives while the first one lands is landed, too: as the same rows.
-        let together = (*sent_twice as u64).saturating_sub(*duplicates_recognised);
-        let overlapping = if together > 0 {
-            format!(" and {together} landed beside its first copy, as the same rows")
-        } else {
-            String::new()
-        };
-        say(format!(
-            "Webhooks: {sent} deliveries sent in {calls} calls, {acknowledged} acknowledged, {refused} refused; \
-             {lost} lost on the way; {sent_twice} sent twice, of which {duplicates_recognised} recognised by their id{overlapping}\n"
-        ));
-    }
+fn number(number: usize) -> Cell {
+    count(number as u64)
 }
 
+/// One row a connection: `--json` and `status` have every stream.
 fn pull(title: &str, runs: &[Run]) {
-    say(format!("{title}\n{}", ledger(runs)));
+    let mut table = table([
+        "connection",
+        "streams",
+        "pages",
+        "fetched",
+        "landed",
+        "unchanged",
+        "quarantined",
+        "filtered",
+        "missed by webhook",
+    ]);
+    let mut connections: BTreeMap<&str, (usize, Ledger)> = BTreeMap::new();
+    for run in runs {
+        let (streams, ledger) = connections.entry(&run.connection).or_default();
+        *streams += 1;
+        ledger.add(&run.ledger);
+    }
+    for (connection, (streams, of)) in connections {
+        table.add_row(vec![
+            Cell::new(connection),
+            number(streams),
+            count(of.pages),
+            count(of.fetched),
+            count(of.landed),
+            count(of.unchanged),
+            count(of.quarantined),
+            count(of.filtered),
+            count(of.missed_by_webhook),
+        ]);
+    }
+    say(format!("{title}\n{table}"));
     for remark in remarks(runs) {
         say(remark);
     }

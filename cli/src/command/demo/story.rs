@@ -1,20 +1,21 @@
 //! What happens in the demo, step by step.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
+use futures_util::future::join_all;
 use shared::budget::Budget;
 use shared::error::Error;
 use shared::hub::{Hub, Selection};
 use shared::inbox::Received;
 use shared::ledger::Run;
 use shared::receive::{Envelope, Inlet};
-use simulator::zendesk::{BadRecord, DeliveryPlan, DeliveryReport, Zendesk};
+use simulator::zendesk::BadRecord;
+use simulator::{DeliveryPlan, DeliveryReport};
 use tokio_util::sync::CancellationToken;
 
-use super::company::{CONNECTION, Company};
+use super::company::Company;
 use super::report::{Pushed, Report};
 use crate::arguments::Global;
 use crate::command::quarantine::groups;
@@ -24,10 +25,12 @@ use crate::log::tell;
 use crate::progress::Watch;
 use crate::session::Session;
 
-/// Changes that the company makes while the demo watches.
-const CHANGES: usize = 120;
-/// The exports show a change after a minute; the simulated clock does not let anybody wait for it.
-const UNTIL_SHOWN: Duration = Duration::from_secs(75);
+/// Changes that each system makes while the demo watches.
+const CHANGES: usize = 60;
+/// The company lives on two minutes after its past, and is read again two minutes later, when exports show all of it.
+/// The simulated clock stands at each of these instants: so a second demo sees the very same things happen.
+const LIVES_ON: i64 = 120;
+const READ_AGAIN: i64 = 240;
 /// Records that no connector could map.
 const BAD: [BadRecord; 4] = [
     BadRecord::IdNull,
@@ -48,28 +51,31 @@ pub(super) async fn tell_story(
             tell(text);
         }
     };
-    aloud("1/4  reading all that the company's helpdesk holds");
-    let first = pull(global, session).await?;
-    let mut report = Report { first, ..Report::default() };
-    if company.has_lived() {
-        aloud("     the rest of the story was told here before and is not told twice");
+    let mut report = Report { again: company.has_lived(), ..Report::default() };
+    let vendors = company.simulator.vendors();
+    if report.again {
+        aloud("1/4  all that the company's systems held has been read here before");
     } else {
-        let zendesk = company.simulator.zendesk();
-        aloud("2/4  the company lives on: webhooks arrive, some twice, some never, none in order");
-        zendesk.live(CHANGES);
-        report.pushed = Some(push(session, zendesk).await?);
-        aloud("3/4  reading again: what the webhooks missed");
-        for kind in BAD {
-            zendesk.add_bad_record(kind);
-        }
-        company.simulator.clock().advance(UNTIL_SHOWN);
-        report.second = pull(global, session).await?;
-        company.lived()?;
+        aloud(&format!("1/4  reading all that the company's {} systems hold", vendors.len()));
+        company.stop_clock(0)?;
+        report.first = pull(global, session).await?;
     }
+    aloud("2/4  the company lives on: webhooks arrive, some twice, some never, none in order");
+    company.stop_clock(LIVES_ON)?;
+    for vendor in vendors {
+        vendor.live(CHANGES);
+    }
+    report.pushed = push(session, company).await?;
+    aloud("3/4  reading again: what the webhooks missed");
+    for kind in BAD {
+        company.simulator.zendesk().add_bad_record(kind);
+    }
+    company.stop_clock(READ_AGAIN)?;
+    report.second = pull(global, session).await?;
+    company.lived()?;
     aloud("4/4  looking into the quarantine");
     report.quarantine = groups(session, &Selection::default(), 0, false).await?;
     report.seconds = started.elapsed().as_secs_f64();
-    report.again = company.has_lived();
     report.folder = company.folder.clone();
     Ok(report)
 }
@@ -81,56 +87,75 @@ async fn pull(global: &Global, session: &Session) -> Result<Vec<Run>, Failure> {
     Ok(runs?)
 }
 
-/// Sends the company's webhooks to a door like that of `tributary serve`.
-async fn push(session: &Session, zendesk: &Zendesk) -> Result<Pushed, Failure> {
-    let inlet = Arc::new(Counted { hub: Arc::clone(&session.hub), duplicates: AtomicU64::new(0) });
+/// Sends every system's webhooks at once to a door like that of `tributary serve`.
+async fn push(session: &Session, company: &Company) -> Result<BTreeMap<String, Pushed>, Failure> {
+    let inlet = Arc::new(Counted { hub: Arc::clone(&session.hub), duplicates: Mutex::default() });
     let stop = CancellationToken::new();
     let listener = listen(([127, 0, 0, 1], 0).into()).await?;
     let door = Door::open(session, listener, Arc::clone(&inlet) as Arc<dyn Inlet>, stop.clone())?;
-    let url = format!("http://{}/webhooks/{CONNECTION}", door.address);
+    let stamp = Some(jiff::Timestamp::now());
     let rough = DeliveryPlan {
         drop: 10,
         duplicate: 10,
         shuffle: true,
         concurrency: 4,
+        stamp,
         ..DeliveryPlan::default()
     };
-    let mut pushed = Pushed::default();
-    pushed.add(&zendesk.send_webhooks(&url, &rough).await);
+    let url = |source: &str| format!("http://{}/webhooks/{source}", door.address);
+    let sendings = company.simulator.vendors().into_iter().map(|vendor| async {
+        let source = vendor.connection().source;
+        let url = url(source);
+        let report = vendor.push(&url, &rough)?.await;
+        Some((source.to_owned(), Pushed::of(&report)))
+    });
+    let mut pushed: BTreeMap<String, Pushed> =
+        join_all(sendings).await.into_iter().flatten().collect();
     // An admin's own trigger body is no Zendesk event: it is kept, and waits in quarantine.
+    let zendesk = company.simulator.zendesk();
     if let Some(ticket) = zendesk.truth().tickets.keys().next() {
         zendesk.fire_trigger(*ticket);
-        pushed.add(&zendesk.send_webhooks(&url, &DeliveryPlan::default()).await);
+        let plan = DeliveryPlan { stamp, ..DeliveryPlan::default() };
+        let report = zendesk.send_webhooks(&url("zendesk"), &plan).await;
+        pushed.entry("zendesk".to_owned()).or_default().add(&Pushed::of(&report));
     }
     stop.cancel();
     door.closed().await?;
-    pushed.duplicates_recognised = inlet.duplicates.load(Ordering::Relaxed);
+    let duplicates = inlet.duplicates.lock().unwrap_or_else(PoisonError::into_inner);
+    for (source, count) in &*duplicates {
+        let pushed = pushed.entry(source.clone()).or_default();
+        pushed.duplicates_recognised = *count;
+    }
     Ok(pushed)
 }
 
 impl Pushed {
-    fn add(&mut self, report: &DeliveryReport) {
+    fn of(report: &DeliveryReport) -> Self {
         let DeliveryReport { calls, sent, acknowledged, dropped, duplicated, refused } = report;
-        self.calls += calls;
-        self.sent += sent.len();
-        self.acknowledged += acknowledged.len();
-        self.lost += dropped.len();
-        self.sent_twice += duplicated.len();
-        self.refused += refused.len();
+        Self {
+            calls: *calls,
+            sent: sent.len(),
+            acknowledged: acknowledged.len(),
+            lost: dropped.len(),
+            sent_twice: duplicated.len(),
+            duplicates_recognised: 0,
+            refused: refused.len(),
+        }
     }
 }
 
-/// The hub as an inlet, counting what it recognises.
+/// The hub as an inlet, counting what it recognises, by connection.
 struct Counted {
     hub: Arc<Hub>,
-    duplicates: AtomicU64,
+    duplicates: Mutex<BTreeMap<String, u64>>,
 }
 
 #[async_trait]
 impl Inlet for Counted {
     async fn accept(&self, delivery: Envelope) -> Result<(), Error> {
         if self.hub.land(&delivery).await? == Received::Duplicate {
-            self.duplicates.fetch_add(1, Ordering::Relaxed);
+            let mut duplicates = self.duplicates.lock().unwrap_or_else(PoisonError::into_inner);
+            *duplicates.entry(delivery.connection).or_default() += 1;
         }
         Ok(())
     }

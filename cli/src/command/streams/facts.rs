@@ -27,7 +27,9 @@ pub(super) fn deletes(deletes: Deletes) -> String {
         Deletes::Tombstone => "marked in the stream".to_owned(),
         Deletes::Listed(stream) => format!("listed by {stream}"),
         Deletes::FullPass => "what a full pass does not list any more".to_owned(),
-        Deletes::FullPassOf(stream) => format!("what a full pass of {stream} does not list any more"),
+        Deletes::FullPassOf(stream) => {
+            format!("what a full pass of {stream} does not list any more")
+        }
         Deletes::Recheck(_) => "what the source does not know any more when asked by id".to_owned(),
         Deletes::None => "not told".to_owned(),
     }

@@ -94,22 +94,30 @@ pub(super) fn map(
         rows.push(tombstone(id, changed_at, rows));
         return Ok(());
     }
-    let domains = record.get::<Vec<String>>("domain_names")?;
-    let mut account =
-        Account { name: record.text("name")?, domain: first(domains), ..Account::default() };
+    let domain = domain(&mut record)?;
+    let mut account = Account { name: record.text("name")?, domain, ..Account::default() };
     record.ignore("url");
     account.ext = record.into_ext(rows);
     rows.push(Draft::new(FACTS.object, id, changed_at, account, rows));
     Ok(())
 }
 
-/// An empty list says that there is no domain.
-fn first(domains: Known<Vec<String>>) -> Known<String> {
-    match domains {
-        Known::Value(domains) => Known::or_null(domains.into_iter().next()),
-        Known::Null => Known::Null,
-        Known::Absent => Known::Absent,
+/// Takes the first domain; an empty list says that there is none, and further ones stay in `ext`.
+fn domain(record: &mut Fields<'_>) -> Result<Known<String>, Invalid> {
+    const NAME: &str = "domain_names";
+    let raw = match record.raw(NAME)? {
+        Known::Value(raw) => raw,
+        Known::Null => return Ok(Known::Null),
+        Known::Absent => return Ok(Known::Absent),
+    };
+    let Ok(domains) = serde_json::from_str::<Vec<String>>(raw.get()) else {
+        record.drift(NAME, raw);
+        return Ok(Known::Null);
+    };
+    if domains.len() > 1 {
+        record.keep(NAME, raw);
     }
+    Ok(Known::or_null(domains.into_iter().next()))
 }
 
 /// What is left to say of an organisation that is gone; it outranks a living row of the same second.

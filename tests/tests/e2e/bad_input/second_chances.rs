@@ -84,7 +84,7 @@ async fn a_replay_of_a_history_brings_nothing_old_back() {
     for _ in 0..2 {
         stand.drain().await;
         stand.simulator.zendesk().live(20);
-        let plan = simulator::zendesk::DeliveryPlan::default();
+        let plan = simulator::DeliveryPlan::default();
         stand.simulator.zendesk().send_webhooks(&url, &plan).await;
         stand.settle();
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use e2e::fault_proxy::{Injection, Operation, StoreFault};
 use http::{Method, StatusCode};
-use simulator::zendesk::DeliveryPlan;
+use simulator::DeliveryPlan;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 

@@ -7,8 +7,9 @@ use e2e::fault_proxy::{Injection, Operation, StoreFault};
 use e2e::landed::Landed;
 use e2e::stand::{eventually, run_of};
 use shared::schema::Table;
+use simulator::DeliveryPlan;
 use simulator::Fault;
-use simulator::zendesk::{Delivery, DeliveryPlan, NewTicket, Status};
+use simulator::zendesk::{Delivery, NewTicket, Status};
 use tokio::task::JoinSet;
 
 use super::Door;

@@ -1,0 +1,9 @@
+//! Klaviyo: what its answers and deliveries become, and every trap that its API sets.
+
+mod conformance;
+mod deliveries;
+mod laws;
+mod mapping;
+mod reading;
+mod settings;
+mod support;

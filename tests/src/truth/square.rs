@@ -1,0 +1,1 @@
+//! Square: what landed is what is true.

@@ -1,0 +1,1 @@
+//! Square, end to end.
