@@ -149,7 +149,18 @@ pub(crate) fn remarks(runs: &[Run]) -> Vec<String> {
             let note = run.note.as_ref().map(|note| format!("• {stream}: {note}"));
             error.into_iter().chain(note)
         })
+        .chain(not_due(runs))
         .collect()
+}
+
+/// Full passes that wait for their time, in one line.
+fn not_due(runs: &[Run]) -> Option<String> {
+    let next = runs.iter().filter_map(|run| run.due_at).min()?;
+    let count = runs.iter().filter(|run| run.due_at.is_some()).count();
+    Some(format!(
+        "• {count} full passes are not due, the next one at {}; `tributary sync CONNECTION/STREAM` starts one now",
+        instant(next)
+    ))
 }
 
 #[cfg(test)]

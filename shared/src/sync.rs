@@ -81,16 +81,17 @@ pub(crate) struct Puller<'a> {
 struct End {
     outcome: Outcome,
     not_before: Option<Timestamp>,
+    due_at: Option<Timestamp>,
     note: Option<String>,
 }
 
 impl End {
     fn caught_up() -> Self {
-        Self { outcome: Outcome::CaughtUp, not_before: None, note: None }
+        Self { outcome: Outcome::CaughtUp, not_before: None, due_at: None, note: None }
     }
 
     fn paused(note: impl Into<String>) -> Self {
-        Self { outcome: Outcome::Paused, not_before: None, note: Some(note.into()) }
+        Self { outcome: Outcome::Paused, note: Some(note.into()), ..Self::caught_up() }
     }
 }
 
@@ -135,12 +136,14 @@ impl Puller<'_> {
             started_at,
             watermark: reading.watermark,
             error: None,
+            due_at: None,
             note: None,
         };
         let mut not_before = None;
         match end {
             Ok(end) => {
-                (run.outcome, run.note, not_before) = (end.outcome, end.note, end.not_before);
+                (run.outcome, run.due_at, run.note) = (end.outcome, end.due_at, end.note);
+                not_before = end.not_before;
             }
             Err(failure) => {
                 error!(
@@ -197,9 +200,8 @@ impl Puller<'_> {
                 Ok(End::paused("another run took this stream over"))
             }
             Err(Error::RateLimited { retry_after: Some(wait) }) => Ok(End {
-                outcome: Outcome::Paused,
                 not_before: Some(clock::after(clock::now(), wait)),
-                note: Some(format!("the source asks to wait {} s", wait.as_secs())),
+                ..End::paused(format!("the source asks to wait {} s", wait.as_secs()))
             }),
             Err(Error::Unauthorized { status: 403, .. } | Error::Rejected { status: 404, .. })
                 if facts.optional.is_some() =>
@@ -289,10 +291,8 @@ impl Puller<'_> {
     fn not_due(&self, facts: &StreamFacts, held: &Held) -> Option<End> {
         let due = clock::after(held.caught_up_at?, facts.every?);
         let is_done = held.pass.current.is_none();
-        (is_done && !self.now && due > clock::now()).then(|| End {
-            note: Some(format!("the next pass is due at {due}; `tributary sync` with this stream's name starts it now")),
-            ..End::caught_up()
-        })
+        let not_due = is_done && !self.now && due > clock::now();
+        not_due.then(|| End { due_at: Some(due), ..End::caught_up() })
     }
 
     async fn wait(&self, facts: &StreamFacts, time: Duration) {

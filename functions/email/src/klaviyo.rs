@@ -92,8 +92,8 @@ const SETTLING: Fact<Duration> = fact(
 );
 
 /// The steady window of an endpoint; whatever asks it draws on the same requests.
-const fn quota(name: &'static str, a_minute: u32, evidence: &'static str) -> Option<Fact<Quota>> {
-    Some(fact(Quota { name, pace: Pace::per_minute(a_minute) }, evidence))
+const fn quota(name: &'static str, a_minute: u32, evidence: &'static str) -> Fact<Quota> {
+    fact(Quota { name, pace: Pace::per_minute(a_minute) }, evidence)
 }
 
 static FACTS: SourceFacts = SourceFacts {

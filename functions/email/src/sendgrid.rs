@@ -9,15 +9,14 @@ mod groups;
 mod suppressions;
 mod times;
 mod webhook;
+mod window;
 
 use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use shared::config::{ConnectionSettings, SecretRef};
-use shared::connector::{
-    AnyStream, Api, Auth, Connector, Left, QuotaHeaders, Reset, Source,
-};
+use shared::connector::{AnyStream, Api, Auth, Connector, Left, QuotaHeaders, Reset, Source};
 use shared::error::Error;
 use shared::facts::{Fact, SourceFacts, fact};
 use url::Url;
@@ -186,8 +185,8 @@ fn on_behalf_of(account: Option<String>) -> Result<Vec<(&'static str, String)>, 
 fn hosts(written: Vec<String>) -> Result<Vec<&'static str>, Error> {
     let host = |host: String| {
         let host = host.trim().to_ascii_lowercase();
-        let is_host = Url::parse(&format!("https://{host}/"))
-            .is_ok_and(|url| url.host_str() == Some(&host));
+        let is_host =
+            Url::parse(&format!("https://{host}/")).is_ok_and(|url| url.host_str() == Some(&host));
         if !is_host {
             return Err(wrong("download_hosts: write hosts only, without https:// and path"));
         }

@@ -48,6 +48,11 @@ impl Clock {
         *self.hands() = Hands::At(instant);
     }
 
+    /// Lets the clock run again, as real time does.
+    pub fn run(&self) {
+        *self.hands() = Hands::Ahead(Duration::ZERO);
+    }
+
     fn hands(&self) -> MutexGuard<'_, Hands> {
         self.hands.lock().unwrap_or_else(PoisonError::into_inner)
     }

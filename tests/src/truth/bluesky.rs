@@ -54,7 +54,7 @@ fn authors(rows: &BTreeMap<String, &Row>, truth: &Truth) {
         });
         assert!(called, "{did} is called {:?}, not {:?}", author.handles, person.identifiers);
     }
-    for (did, row) in rows.iter().filter(|(_, row)| !row.provenance.deleted) {
+    for (did, _) in rows.iter().filter(|(_, row)| !row.provenance.deleted) {
         let author = truth.authors.get(did).unwrap_or_else(|| panic!("{did} concerns nobody here"));
         assert!(!author.deleted, "{did} is deleted");
     }

@@ -6,3 +6,4 @@ pub mod hubspot;
 pub mod klaviyo;
 pub mod sendgrid;
 pub mod square;
+pub mod zendesk;

@@ -106,7 +106,8 @@ impl<'a> Seen<'a> {
         }
         let refused = truth.lists[&ListName::Unsubscribes].keys().map(|email| pseudonym(email));
         let back = truth.events.values().filter(|event| event.kind == "group_resubscribe");
-        let agreed = back.filter_map(|event| Some(format!("{}:{}", event.group?, pseudonym(&event.email))));
+        let agreed =
+            back.filter_map(|event| Some(format!("{}:{}", event.group?, pseudonym(&event.email))));
         for (id, row) in self.living("consent", refused.chain(agreed).collect()) {
             let Entity::Consent(consent) = &row.entity else { panic!("no consent") };
             let state = if id.contains(':') { ConsentState::OptIn } else { ConsentState::OptOut };
@@ -127,13 +128,15 @@ impl<'a> Seen<'a> {
             };
             assert!(has(&contact.email), "{id}: its address");
             assert!(contact.alternate.as_deref().is_none_or(has), "{id}: its other address");
-            let phones = person.contact_points.iter().filter(|point| point.r#type.as_str() == "phone");
+            let phones =
+                person.contact_points.iter().filter(|point| point.r#type.as_str() == "phone");
             let phones: Vec<_> = phones.filter_map(|point| point.exact.value()).collect();
             let told = (!contact.phone.is_empty()).then_some(&contact.phone);
             assert_eq!(phones, told.into_iter().collect::<Vec<_>>(), "{id}: its phone");
-            let favourite = person.ext.get("Favourite Pizza").map(|json| {
-                serde_json::from_str::<String>(json).expect("text")
-            });
+            let favourite = person
+                .ext
+                .get("Favourite Pizza")
+                .map(|json| serde_json::from_str::<String>(json).expect("text"));
             assert_eq!(favourite.unwrap_or_default(), contact.favourite, "{id}: its own field");
         }
     }
@@ -174,8 +177,9 @@ impl<'a> Seen<'a> {
             let provenance = &row.provenance;
             provenance.source_object == "recipient" && provenance.connection_id == self.connection
         });
-        let versions: BTreeSet<_> =
-            repeated.map(|row| (&row.provenance.source_id, row.provenance.content_sha256)).collect();
+        let versions: BTreeSet<_> = repeated
+            .map(|row| (&row.provenance.source_id, row.provenance.content_sha256))
+            .collect();
         let ids: BTreeSet<_> = versions.iter().map(|(id, _)| *id).collect();
         assert_eq!(versions.len(), ids.len(), "a recipient is told in two ways");
     }

@@ -81,7 +81,7 @@ async fn what_the_clocks_do_not_tell_is_found_by_counting() {
     stand.sync_some("brandwatch/mentions", Budget::unlimited()).await;
     let is_there = |landed: &Landed| landed.newest.keys().any(|(_, key)| key.ends_with(&unseen));
     assert!(!is_there(&stand.landed().await), "no pass by clock sees it");
-    let runs = stand.sync_some("brandwatch/mention_days", Budget::unlimited()).await;
+    let runs = stand.sync_all(true).await;
     assert_eq!(run_of(&runs, "mention_days").outcome, Outcome::CaughtUp);
     assert!(is_there(&assert_true(&stand).await));
 }
@@ -130,9 +130,10 @@ async fn the_reserve_is_left_to_others() {
     let paused = runs.iter().filter(|run| run.outcome == Outcome::Paused).count();
     assert!(paused > 0, "{runs:#?}");
     assert!(runs.iter().all(|run| run.outcome != Outcome::Failed), "{runs:#?}");
-    let refused = face(&stand).requests().iter().filter(|it| it.status == Some(429)).count();
+    let requests = face(&stand).requests();
+    let refused = requests.iter().filter(|seen| seen.status == Some(429)).count();
     assert_eq!(refused, 0, "we stop before we are stopped");
-    let calls = face(&stand).requests().iter().filter(|it| it.path_and_query.starts_with("/proj"));
+    let calls = requests.iter().filter(|seen| seen.path_and_query.starts_with("/projects/"));
     let calls = calls.count();
     assert!((25..=30).contains(&calls), "{calls}");
 }

@@ -167,6 +167,18 @@ async fn refused_cursors_cost_no_record() {
     assert_true(&stand).await;
 }
 
+/// A profile that changes while the list is read moves to its end.
+#[tokio::test(flavor = "multi_thread")]
+async fn changes_between_two_pages_are_read_once_more() {
+    let stand = stand().await;
+    face(&stand).set_largest_page(3);
+    let path = "/api/profiles?additional";
+    let fault = face(&stand).faults().inject_on(path, Fault::InsertWhilePaging, 4);
+    stand.drain_all(false).await;
+    assert_eq!(fault.fired(), 4);
+    assert_true(&stand).await;
+}
+
 /// Refusals name the seconds to wait, and only those.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refusal_is_waited_out() {

@@ -9,6 +9,7 @@ mod klaviyo;
 mod oauth;
 mod privacy;
 mod pull_faults;
+mod seeds;
 mod sendgrid;
 mod square;
 mod store_faults;

@@ -10,7 +10,7 @@ use crate::schema::{compile, contradictions};
 
 /// The lexicons of a folder.
 pub(crate) struct Lexicons {
-    /// Every definition as JSON Schema, by `nsid#name`, under `$defs`.
+    /// Every definition as JSON Schema, by `nsid:name` (a reference has one `#`), under `$defs`.
     root: Value,
     /// The methods, by their NSID.
     methods: Map<String, Value>,
@@ -24,7 +24,7 @@ impl Lexicons {
             let lexicon: Value = serde_json::from_slice(&text).expect("a lexicon is JSON");
             let id = lexicon["id"].as_str().expect("a lexicon has an id");
             for (name, definition) in lexicon["defs"].as_object().into_iter().flatten() {
-                definitions.insert(format!("{id}#{name}"), schema(id, definition));
+                definitions.insert(format!("{id}:{name}"), schema(id, definition));
             }
             let main = &lexicon["defs"]["main"];
             if matches!(main["type"].as_str(), Some("query" | "procedure")) {
@@ -147,9 +147,9 @@ fn schema(id: &str, definition: &Value) -> Value {
     let reference = |target: &Value| {
         let target = target.as_str().unwrap_or_default();
         let full = match target.split_once('#') {
-            Some(("", name)) => format!("{id}#{name}"),
-            Some(_) => target.to_owned(),
-            None => format!("{target}#main"),
+            Some(("", name)) => format!("{id}:{name}"),
+            Some((of, name)) => format!("{of}:{name}"),
+            None => format!("{target}:main"),
         };
         json!({ "$ref": format!("#/$defs/{full}") })
     };

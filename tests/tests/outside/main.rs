@@ -81,17 +81,28 @@ macro_rules! skip_without_folder {
 async fn zendesk() {
     let folder = skip_without_folder!("zendesk");
     let documents = Documents::read(&folder, &["zendesk-support.json"], Quirks::default());
-    let connection = |simulator: &Simulator| {
-        let desk = simulator.zendesk();
-        let keys = format!(
-            "base_url = {:?}\nemail = {:?}\ntoken = {{ file = \"zendesk-token\" }}\npace = \"unlimited\"\n",
-            desk.base_url(),
-            desk.email()
-        );
-        let secrets = vec![("zendesk-token", desk.api_token().to_owned())];
-        (ConnectionKeys { source: "zendesk", keys, secrets }, desk.base_url())
-    };
-    check("zendesk", &documents, &[], connection, |it| it.zendesk().live(30)).await;
+    let connection =
+        |simulator: &Simulator| (simulator.zendesk().connection(), simulator.zendesk().base_url());
+    // The document has the guides' paths and bodies, and few of their parameters.
+    let allowed = [
+        Allowed {
+            finding: "the parameter page[size] is none",
+            reason: "pagination by cursor is documented for every list, in one page for all of them",
+        },
+        Allowed {
+            finding: "incremental/ticket_events: the parameter include is none",
+            reason: "the reference of incremental exports: `include=comment_events` sideloads comments",
+        },
+        Allowed {
+            finding: "incremental/tickets/cursor: the parameter per_page is none",
+            reason: "the guide to incremental exports names it for both cursor exports",
+        },
+        Allowed {
+            finding: "satisfaction_ratings: the parameter start_time is none",
+            reason: "the reference of satisfaction ratings lists it among the filters",
+        },
+    ];
+    check("zendesk", &documents, &allowed, connection, |it| it.zendesk().live(30)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -113,7 +124,11 @@ async fn sendgrid() {
     let connection = |simulator: &Simulator| {
         (simulator.sendgrid().connection(), simulator.sendgrid().base_url())
     };
-    check("sendgrid", &documents, &[], connection, |it| it.sendgrid().live(30)).await;
+    let allowed = [Allowed {
+        finding: "GET /v3/marketing/segments/2.0: 200  \"",
+        reason: "the document shows one segment where the server answers a list under `results`",
+    }];
+    check("sendgrid", &documents, &allowed, connection, |it| it.sendgrid().live(30)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

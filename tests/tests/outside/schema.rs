@@ -53,8 +53,23 @@ pub(crate) fn translate(schema: &mut Value, of_one_example: bool) {
     }
     let nullable = keywords.remove("nullable") == Some(Value::Bool(true));
     if nullable || (of_one_example && keywords.contains_key("type")) {
-        let rest = std::mem::take(schema);
-        *schema = json!({ "anyOf": [rest, { "type": "null" }] });
+        allow_null(schema);
+    }
+}
+
+/// Lets a schema hold null too; where it says its type, errors still tell what is wrong within.
+fn allow_null(schema: &mut Value) {
+    let Value::Object(keywords) = schema else { return };
+    if let Some(Value::Array(words)) = keywords.get_mut("enum") {
+        words.push(Value::Null);
+    }
+    match keywords.get_mut("type") {
+        Some(Value::Array(types)) => types.push("null".into()),
+        Some(kind) => *kind = json!([kind.take(), "null"]),
+        None => {
+            let rest = std::mem::take(schema);
+            *schema = json!({ "anyOf": [rest, { "type": "null" }] });
+        }
     }
 }
 

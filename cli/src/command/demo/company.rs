@@ -91,8 +91,8 @@ impl Company {
         write_origin(&self.folder, &origin).map_err(|error| unwritable(&self.folder, &error))
     }
 
-    /// Stops the company's clock some seconds after its past: whatever happens then is the same in every demo.
-    pub(super) fn stop_clock(&self, seconds: i64) -> Result<(), Failure> {
+    /// Lets something happen some seconds after the company's past: so it is the same in every demo.
+    pub(super) fn at(&self, seconds: i64, happens: impl FnOnce(&Simulator)) -> Result<(), Failure> {
         let instant = jiff::Timestamp::from_second(self.origin.until + seconds);
         let instant = instant.map_err(|_| {
             Failure::misuse(
@@ -100,7 +100,10 @@ impl Company {
                 format!("begin anew: rm -r {}", self.folder.display()),
             )
         })?;
-        self.simulator.clock().stop_at(instant);
+        let clock = self.simulator.clock();
+        clock.stop_at(instant);
+        happens(&self.simulator);
+        clock.run();
         Ok(())
     }
 

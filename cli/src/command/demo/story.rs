@@ -27,10 +27,10 @@ use crate::session::Session;
 
 /// Changes that each system makes while the demo watches.
 const CHANGES: usize = 60;
-/// The company lives on two minutes after its past, and is read again two minutes later, when exports show all of it.
-/// The simulated clock stands at each of these instants: so a second demo sees the very same things happen.
+/// When the company lives on, and when somebody spoils records, in seconds after its past: long enough ago for exports
+/// to show all of it.
 const LIVES_ON: i64 = 120;
-const READ_AGAIN: i64 = 240;
+const SPOILT: i64 = 150;
 /// Records that no connector could map.
 const BAD: [BadRecord; 4] = [
     BadRecord::IdNull,
@@ -52,25 +52,26 @@ pub(super) async fn tell_story(
         }
     };
     let mut report = Report { again: company.has_lived(), ..Report::default() };
-    let vendors = company.simulator.vendors();
     if report.again {
         aloud("1/4  all that the company's systems held has been read here before");
     } else {
-        aloud(&format!("1/4  reading all that the company's {} systems hold", vendors.len()));
-        company.stop_clock(0)?;
+        let systems = company.simulator.vendors().len();
+        aloud(&format!("1/4  reading all that the company's {systems} systems hold"));
         report.first = pull(global, session).await?;
     }
     aloud("2/4  the company lives on: webhooks arrive, some twice, some never, none in order");
-    company.stop_clock(LIVES_ON)?;
-    for vendor in vendors {
-        vendor.live(CHANGES);
-    }
+    company.at(LIVES_ON, |simulator| {
+        for vendor in simulator.vendors() {
+            vendor.live(CHANGES);
+        }
+    })?;
     report.pushed = push(session, company).await?;
     aloud("3/4  reading again: what the webhooks missed");
-    for kind in BAD {
-        company.simulator.zendesk().add_bad_record(kind);
-    }
-    company.stop_clock(READ_AGAIN)?;
+    company.at(SPOILT, |simulator| {
+        for kind in BAD {
+            simulator.zendesk().add_bad_record(kind);
+        }
+    })?;
     report.second = pull(global, session).await?;
     company.lived()?;
     aloud("4/4  looking into the quarantine");
@@ -114,7 +115,7 @@ async fn push(session: &Session, company: &Company) -> Result<BTreeMap<String, P
     // An admin's own trigger body is no Zendesk event: it is kept, and waits in quarantine.
     let zendesk = company.simulator.zendesk();
     if let Some(ticket) = zendesk.truth().tickets.keys().next() {
-        zendesk.fire_trigger(*ticket);
+        company.at(SPOILT, |_| zendesk.fire_trigger(*ticket))?;
         let plan = DeliveryPlan { stamp, ..DeliveryPlan::default() };
         let report = zendesk.send_webhooks(&url("zendesk"), &plan).await;
         pushed.entry("zendesk".to_owned()).or_default().add(&Pushed::of(&report));

@@ -15,7 +15,7 @@ use shared::request::Request;
 use shared::rows::{Draft, Rows};
 use shared::schema::{Campaign, CampaignStatus, Channel};
 
-use super::listing::{Listing, beyond, with};
+use super::listing::{Listing, behind, beyond, with};
 use super::{NO_LAG, NO_LOOKBACK, quota};
 
 pub(super) const OBJECT: &str = "campaign";
@@ -37,7 +37,7 @@ static FACTS: StreamFacts = StreamFacts {
     deletes: fact(Deletes::FullPass, "no tombstones; a deleted campaign is listed no more"),
     every: Some(Duration::from_hours(6)),
     page_ceiling: None,
-    quota: quota("campaigns", 150, "OpenAPI: get_campaigns"),
+    quota: Some(quota("campaigns", 150, "OpenAPI: get_campaigns")),
     expired_cursor: &[400],
     scopes: &["campaigns:read"],
     optional: None,
@@ -144,10 +144,7 @@ impl Stream for Campaigns {
             .query("include", "campaign-messages")
             // Texts of messages are not asked for.
             .query("fields[campaign-message]", "definition.content.subject");
-        match &walk.after {
-            Some(token) => request.query("page[cursor]", token),
-            None => request,
-        }
+        behind(request, walk.after.as_deref())
     }
 
     fn page<'r>(

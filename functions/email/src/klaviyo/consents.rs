@@ -9,7 +9,7 @@ use shared::schema::{
     Purpose, RecordKey, Suppression, SuppressionCause, Timestamp, normalise_phone,
 };
 
-use super::listing::{rest, written};
+use super::listing::{object_text, rest};
 
 pub(super) const OBJECT: &str = "consent";
 const SUPPRESSION: &str = "suppression";
@@ -126,7 +126,9 @@ pub(super) fn tell(
         let name = choices[0].group;
         let Some(mut group) = subscriptions.object(name)? else {
             if !subscriptions.drifted().contains(&name) {
-                choices.iter().for_each(|choice| choice.unmake(profile, rows));
+                for choice in choices {
+                    choice.unmake(profile, rows);
+                }
             }
             continue;
         };
@@ -145,10 +147,10 @@ pub(super) fn tell(
             undecided.extend(rest.map(|rest| (choice.kind.to_owned(), rest)));
         }
         undecided.append(&mut group.into_ext(rows));
-        left.extend(written(&undecided).map(|rest| (name.to_owned(), rest)));
+        left.extend(object_text(&undecided).map(|rest| (name.to_owned(), rest)));
     }
     left.append(&mut subscriptions.into_ext(rows));
-    Ok((mailbox, written(&left)))
+    Ok((mailbox, object_text(&left)))
 }
 
 /// One decision; a profile that never made it has none, and what is told of it all the same is returned.

@@ -18,7 +18,7 @@ use shared::schema::{
     InteractionKind, Known, Nothing, Opened, Precision, Purpose, RecordKey, Timestamp,
 };
 
-use super::listing::{Listing, beyond, related, with};
+use super::listing::{Listing, behind, beyond, related, with};
 use super::mark::Mark;
 use super::meanings::{Meaning, Meanings};
 use super::{SETTLING, campaigns, consents, instant, profiles, quota, unix, written};
@@ -26,7 +26,7 @@ use super::{SETTLING, campaigns, consents, instant, profiles, quota, unix, writt
 const OBJECT: &str = "event";
 /// What is put beside an event's own fields: the name of its metric.
 const METRIC: &str = "$metric";
-const QUOTA: Option<Fact<Quota>> = quota("events", 3500, "OpenAPI: get_events");
+const QUOTA: Fact<Quota> = quota("events", 3500, "OpenAPI: get_events");
 const DAY: i64 = 86_400;
 const WEEK: i64 = 7 * DAY;
 const A_DAY: Duration = Duration::from_hours(24);
@@ -63,7 +63,7 @@ static PROMPT: StreamFacts = StreamFacts {
     deletes: fact(Deletes::None, "events are facts"),
     every: None,
     page_ceiling: None,
-    quota: QUOTA,
+    quota: Some(QUOTA),
     expired_cursor: &[400],
     scopes: &["events:read", "metrics:read", "profiles:read"],
     optional: None,
@@ -231,10 +231,7 @@ impl Stream for Events {
             .query("include", "metric")
             .query("fields[metric]", "name,integration")
             .query("page[size]", self.page_size);
-        match &mark.after {
-            Some(token) => request.query("page[cursor]", token),
-            None => request,
-        }
+        behind(request, mark.after.as_deref())
     }
 
     fn page<'r>(

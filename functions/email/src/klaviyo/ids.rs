@@ -1,20 +1,18 @@
 //! The ids of all profiles: merged and deleted ones leave no other trace than that they are missing.
 
-use std::borrow::Cow;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use shared::connector::{Horizon, Stream};
 use shared::error::{Error, Invalid};
 use shared::facts::{Deletes, Granularity, Order, StreamFacts, fact};
 use shared::fields::Fields;
-use shared::page::{Next, Page, Response};
+use shared::page::{Page, Response};
 use shared::request::Request;
 use shared::rows::{Draft, Rows};
 use shared::schema::PersonRecord;
 
-use super::listing::Listing;
+use super::listing::{Listing, Place};
 use super::profiles::{OBJECT, PATH, QUOTA};
 use super::{NO_LAG, NO_LOOKBACK, consents};
 
@@ -38,21 +36,13 @@ static FACTS: StreamFacts = StreamFacts {
     ),
     every: Some(Duration::from_hours(7 * 24)),
     page_ceiling: None,
-    quota: QUOTA,
+    quota: Some(QUOTA),
     expired_cursor: &[400],
     scopes: &["profiles:read"],
     optional: None,
     never_empty: None,
     pushed: false,
 };
-
-/// The place in a list that every pass reads from its beginning.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub(super) struct Place {
-    /// The token of the next page, within a pass.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) after: Option<String>,
-}
 
 fn sparse() -> Request {
     Request::get(PATH).query("fields[profile]", "updated").query("page[size]", 100)
@@ -70,11 +60,7 @@ impl Stream for ProfileIds {
     }
 
     fn request(&self, place: &Place, _: &Horizon) -> Request {
-        let request = sparse().query("sort", "id");
-        match &place.after {
-            Some(token) => request.query("page[cursor]", token),
-            None => request,
-        }
+        place.ask(sparse().query("sort", "id"))
     }
 
     fn page<'r>(
@@ -83,12 +69,7 @@ impl Stream for ProfileIds {
         _: &Horizon,
         response: &'r Response,
     ) -> Result<Page<'r, Place>, Error> {
-        let Listing { records, next, .. } = Listing::read(response, place.after.as_deref())?;
-        let next = match next {
-            Some(token) => Next::More(Place { after: Some(token) }),
-            None => Next::Done(Place::default()),
-        };
-        Ok(Page { records: records.into_iter().map(Cow::Borrowed).collect(), next })
+        place.page(response)
     }
 
     fn map(&self, mut record: Fields<'_>, rows: &mut Rows<'_>) -> Result<(), Invalid> {

@@ -1,10 +1,11 @@
 //! JSON:API collections: records, what they refer to, and the token of the next page.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use shared::error::{Error, Invalid};
 use shared::fields::Fields;
-use shared::page::Response;
+use shared::page::{Next, Page, Response};
+use shared::request::Request;
 use shared::rows::Rows;
 use shared::schema::Ext;
 use url::Url;
@@ -48,6 +49,37 @@ impl<'a> Listing<'a> {
     }
 }
 
+/// The question for the page behind a token, or for the first one.
+pub(super) fn behind(request: Request, token: Option<&str>) -> Request {
+    match token {
+        Some(token) => request.query(CURSOR, token),
+        None => request,
+    }
+}
+
+/// The place in a list that every pass reads from its beginning.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(super) struct Place {
+    /// The token of the next page, within a pass.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    after: Option<String>,
+}
+
+impl Place {
+    pub(super) fn ask(&self, request: Request) -> Request {
+        behind(request, self.after.as_deref())
+    }
+
+    pub(super) fn page<'r>(&self, response: &'r Response) -> Result<Page<'r, Self>, Error> {
+        let Listing { records, next, .. } = Listing::read(response, self.after.as_deref())?;
+        let next = match next {
+            Some(token) => Next::More(Self { after: Some(token) }),
+            None => Next::Done(Self::default()),
+        };
+        Ok(Page::new(records, next))
+    }
+}
+
 fn token(link: &str) -> Result<String, Error> {
     let link = Url::parse(link).ok();
     let token = link.and_then(|link| {
@@ -78,11 +110,11 @@ pub(super) fn beyond(mut record: Fields<'_>, rows: &mut Rows<'_>) -> Ext {
 
 /// The same as JSON text of an object, if there is anything.
 pub(super) fn rest(fields: Fields<'_>, rows: &mut Rows<'_>) -> Option<String> {
-    written(&fields.into_ext(rows))
+    object_text(&fields.into_ext(rows))
 }
 
 /// Fields that are JSON text already, as JSON text of an object, if there are any.
-pub(super) fn written(fields: &Ext) -> Option<String> {
+pub(super) fn object_text(fields: &Ext) -> Option<String> {
     let fields = fields.iter().map(|(name, json)| format!("{}:{json}", serde_json::json!(name)));
     let fields = fields.collect::<Vec<_>>().join(",");
     (!fields.is_empty()).then(|| format!("{{{fields}}}"))

@@ -3,19 +3,17 @@
 //! The schema has no row for them, and a membership is no consent, so they stay in the raw zone, to be mapped by a
 //! replay should that change. Tags on people will not do: only the profile's own record may write its row.
 
-use std::borrow::Cow;
 use std::time::Duration;
 
 use shared::connector::{Horizon, Stream};
 use shared::error::{Error, Invalid};
-use shared::facts::{Deletes, Granularity, Order, StreamFacts, fact};
+use shared::facts::{Deletes, Fact, Granularity, Order, Quota, StreamFacts, fact};
 use shared::fields::Fields;
-use shared::page::{Next, Page, Response};
+use shared::page::{Page, Response};
 use shared::request::Request;
 use shared::rows::Rows;
 
-use super::ids::Place;
-use super::listing::Listing;
+use super::listing::Place;
 use super::{NO_LAG, NO_LOOKBACK, quota};
 
 /// A collection of names.
@@ -52,7 +50,7 @@ const fn facts(
     name: &'static str,
     object: &'static str,
     reads: &'static str,
-    quota: Option<shared::facts::Fact<shared::facts::Quota>>,
+    quota: Fact<Quota>,
     scopes: &'static [&'static str],
 ) -> StreamFacts {
     StreamFacts {
@@ -69,7 +67,7 @@ const fn facts(
         deletes: fact(Deletes::None, "nothing of it becomes a row"),
         every: Some(Duration::from_hours(24)),
         page_ceiling: None,
-        quota,
+        quota: Some(quota),
         expired_cursor: &[400],
         scopes,
         optional: None,
@@ -112,14 +110,11 @@ impl Stream for Names {
     }
 
     fn request(&self, place: &Place, _: &Horizon) -> Request {
-        let mut request = Request::get(self.path);
-        if let Some(size) = self.page_size {
-            request = request.query("page[size]", size);
-        }
-        match &place.after {
-            Some(token) => request.query("page[cursor]", token),
+        let request = Request::get(self.path);
+        place.ask(match self.page_size {
+            Some(size) => request.query("page[size]", size),
             None => request,
-        }
+        })
     }
 
     fn page<'r>(
@@ -128,12 +123,7 @@ impl Stream for Names {
         _: &Horizon,
         response: &'r Response,
     ) -> Result<Page<'r, Place>, Error> {
-        let Listing { records, next, .. } = Listing::read(response, place.after.as_deref())?;
-        let next = match next {
-            Some(token) => Next::More(Place { after: Some(token) }),
-            None => Next::Done(Place::default()),
-        };
-        Ok(Page { records: records.into_iter().map(Cow::Borrowed).collect(), next })
+        place.page(response)
     }
 
     fn map(&self, mut record: Fields<'_>, rows: &mut Rows<'_>) -> Result<(), Invalid> {

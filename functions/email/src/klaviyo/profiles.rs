@@ -17,14 +17,14 @@ use shared::schema::{
 };
 
 use super::consents::{self, Profile};
-use super::listing::{Listing, beyond, rest};
+use super::listing::{Listing, behind, beyond, rest};
 use super::mark::Mark;
 use super::{SETTLING, quota, unix, written};
 
 pub(super) const OBJECT: &str = "profile";
 pub(super) const PATH: &str = "/api/profiles";
 /// With predictive analytics it would be 150.
-pub(super) const QUOTA: Option<Fact<Quota>> = quota("profiles", 750, "OpenAPI: get_profiles");
+pub(super) const QUOTA: Fact<Quota> = quota("profiles", 750, "OpenAPI: get_profiles");
 
 const LOOKBACK: Duration = Duration::from_mins(10);
 const BACK: i64 = 600;
@@ -52,7 +52,7 @@ static FACTS: StreamFacts = StreamFacts {
     ),
     every: None,
     page_ceiling: None,
-    quota: QUOTA,
+    quota: Some(QUOTA),
     expired_cursor: &[400],
     scopes: &["profiles:read"],
     optional: None,
@@ -106,10 +106,7 @@ impl Stream for Profiles {
             let filter = format!("greater-than(updated,{})", written(mark.since - 1));
             request = request.query("filter", filter);
         }
-        match &mark.after {
-            Some(token) => request.query("page[cursor]", token),
-            None => request,
-        }
+        behind(request, mark.after.as_deref())
     }
 
     fn page<'r>(

@@ -129,7 +129,9 @@ impl<'a> Lines<'a> {
         }
         let is_end = self.rest.is_empty() || self.rest.starts_with(['\r', '\n']);
         if !is_end {
-            return Err(Error::Decode("a quoted cell of the file goes on behind its end".to_owned()));
+            return Err(Error::Decode(
+                "a quoted cell of the file goes on behind its end".to_owned(),
+            ));
         }
         Ok((cell, true))
     }
@@ -148,7 +150,11 @@ impl<'a> Lines<'a> {
             self.rest = &text[at + 1..];
             let cell = &text[..at];
             let has_quotes = cell.contains('"');
-            return Ok(if has_quotes { Cow::Owned(cell.replace("\"\"", "\"")) } else { cell.into() });
+            return Ok(if has_quotes {
+                Cow::Owned(cell.replace("\"\"", "\""))
+            } else {
+                cell.into()
+            });
         }
     }
 }

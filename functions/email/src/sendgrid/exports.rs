@@ -94,12 +94,9 @@ impl Position {
     /// The position without its link.
     pub(super) fn without_link(&self) -> Self {
         match self {
-            Self::Fetch { job, file, files, .. } => Self::Fetch {
-                job: job.clone(),
-                file: *file,
-                files: *files,
-                link: String::new(),
-            },
+            Self::Fetch { job, file, files, .. } => {
+                Self::Fetch { job: job.clone(), file: *file, files: *files, link: String::new() }
+            }
             other => other.clone(),
         }
     }
@@ -132,7 +129,8 @@ impl Position {
                     Next::Done(Self::START)
                 };
                 let is_json = response.body.trim_ascii_start().starts_with(b"{");
-                let records = if is_json { response.lines()? } else { csv::records(&response.body)? };
+                let records =
+                    if is_json { response.lines()? } else { csv::records(&response.body)? };
                 Ok(Page { records, next })
             }
         }
@@ -147,7 +145,9 @@ fn waited(
 ) -> Result<Next<Position>, Error> {
     let job = export.id;
     // It becomes part of a path.
-    if job.is_empty() || !job.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)) {
+    if job.is_empty()
+        || !job.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+    {
         return Err(Error::Decode("the id of the export is none".to_owned()));
     }
     match export.status.as_str() {

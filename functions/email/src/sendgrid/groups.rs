@@ -86,14 +86,9 @@ impl Stream for GroupSuppressions {
 }
 
 /// The person left a group.
-pub(super) fn leave(
-    address: &Address,
-    group: &str,
-    at: Timestamp,
-    ext: Ext,
-    rows: &mut Rows<'_>,
-) {
-    let draft = Draft::new(OBJECT, id(address, group), at, told(address, group, OUT, at, ext), rows);
+pub(super) fn leave(address: &Address, group: &str, at: Timestamp, ext: Ext, rows: &mut Rows<'_>) {
+    let draft =
+        Draft::new(OBJECT, id(address, group), at, told(address, group, OUT, at, ext), rows);
     rows.push(draft.about(Some(address.recipient(rows))));
 }
 

@@ -1,16 +1,12 @@
 //! The five suppression lists: what was added since the last run, and complete passes that show what was removed.
-//!
-//! A page is a place in a list that grows, so a window is closed before it is paged: it ends at a fixed second.
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 use shared::connector::{Horizon, Stream};
 use shared::error::{Error, Invalid};
 use shared::facts::{Deletes, Granularity, Order, StreamFacts, fact};
 use shared::fields::Fields;
-use shared::page::{Next, Page, Response};
+use shared::page::{Page, Response};
 use shared::request::Request;
 use shared::rows::{Draft, Rows};
 use shared::schema::{
@@ -19,7 +15,8 @@ use shared::schema::{
 };
 
 use super::address::Address;
-use super::times::{first_second, required_seconds, unix};
+use super::times::{first_second, required_seconds};
+use super::window::Window;
 use super::{A_DAY, NO_LOOKBACK};
 
 /// How far each run reads back: lists promise neither order nor how soon an entry is shown.
@@ -63,7 +60,10 @@ pub(super) static LISTS: [List; 5] = [
     List {
         path: "/v3/suppression/bounces",
         entry: Entry::Bounce,
-        additions: additions(BOUNCES, "Addresses to which an email could not be delivered for good."),
+        additions: additions(
+            BOUNCES,
+            "Addresses to which an email could not be delivered for good.",
+        ),
         pass: pass(BOUNCES, A_WEEK, "All bounced addresses, to see which are off the list."),
     },
     List {
@@ -160,66 +160,6 @@ const fn pass(names: Names, every: Duration, reads: &'static str) -> StreamFacts
     }
 }
 
-/// A window of seconds, both inclusive, and how far it is read; between two runs, where the next window opens.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Window {
-    since: i64,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    reading: Option<Reading>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-struct Reading {
-    until: i64,
-    offset: u64,
-}
-
-impl Window {
-    fn open(since: i64, horizon: &Horizon) -> Self {
-        let until = unix(horizon.until).max(since);
-        Self { since, reading: Some(Reading { until, offset: 0 }) }
-    }
-
-    /// A window that is partly read stays as it is: its pages are counted from its two ends.
-    fn is_begun(&self) -> bool {
-        self.reading.is_some_and(|reading| reading.offset > 0)
-    }
-
-    fn request(&self, list: &List, page_size: u16, horizon: &Horizon) -> Request {
-        let opened = Self::open(self.since, horizon);
-        let Reading { until, offset } =
-            self.reading.or(opened.reading).unwrap_or(Reading { until: self.since, offset: 0 });
-        // The list of bounces wants it said, though the client says it anyway.
-        Request::get(list.path)
-            .query("start_time", self.since)
-            .query("end_time", until)
-            .query("limit", page_size)
-            .query("offset", offset)
-    }
-
-    /// `next_since` is where the window after this one opens.
-    fn page<'r>(
-        &self,
-        page_size: u16,
-        horizon: &Horizon,
-        response: &'r Response,
-        next_since: impl FnOnce(i64) -> i64,
-    ) -> Result<Page<'r, Self>, Error> {
-        let records: Vec<&RawValue> = response.json()?;
-        let reading = self.reading.or(Self::open(self.since, horizon).reading);
-        let Reading { until, offset } =
-            reading.unwrap_or(Reading { until: self.since, offset: 0 });
-        let next = if records.len() < usize::from(page_size) {
-            Next::Done(Self { since: next_since(until), reading: None })
-        } else {
-            let offset = offset + records.len() as u64;
-            Next::More(Self { since: self.since, reading: Some(Reading { until, offset }) })
-        };
-        Ok(Page::new(records, next))
-    }
-}
-
 /// What was added to a list, window by window.
 pub(super) struct Additions {
     pub(super) list: &'static List,
@@ -241,13 +181,13 @@ impl Stream for Additions {
         if window.is_begun() {
             return window;
         }
-        let back = if window.reading.is_some() { 0 } else { LOOKBACK };
-        let since = (window.since - back).max(first_second(horizon)).min(window.since);
-        Window::open(since, horizon)
+        let since = window.since();
+        let back = if window.is_open() { 0 } else { LOOKBACK };
+        Window::open((since - back).max(first_second(horizon)).min(since), horizon)
     }
 
     fn request(&self, window: &Window, horizon: &Horizon) -> Request {
-        window.request(self.list, self.page_size, horizon)
+        window.request(self.list.path, self.page_size, horizon)
     }
 
     fn page<'r>(
@@ -260,7 +200,7 @@ impl Stream for Additions {
     }
 
     fn watermark(&self, window: &Window) -> Option<Timestamp> {
-        Timestamp::from_unix_seconds(window.since).ok()
+        Timestamp::from_unix_seconds(window.since()).ok()
     }
 
     fn map(&self, record: Fields<'_>, rows: &mut Rows<'_>) -> Result<(), Invalid> {
@@ -290,7 +230,7 @@ impl Stream for Pass {
     }
 
     fn request(&self, window: &Window, horizon: &Horizon) -> Request {
-        window.request(self.list, self.page_size, horizon)
+        window.request(self.list.path, self.page_size, horizon)
     }
 
     fn page<'r>(

@@ -4,7 +4,7 @@ use email::klaviyo::Klaviyo;
 use serde_json::{Value, json};
 use shared::config::Connection;
 use shared::error::Error;
-pub(crate) use shared::testing::asked::{START, UNTIL, horizon, mapped, response, second};
+pub(crate) use shared::testing::asked::{START, UNTIL, horizon, response, second};
 
 /// The settings of an account that signs in with a private key.
 pub(crate) const WITH_KEY: &str = r#"

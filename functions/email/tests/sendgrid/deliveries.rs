@@ -156,7 +156,8 @@ fn a_bounce_without_a_message_id_lands() {
 fn opens_by_machines_are_flagged() {
     let body = include_str!("../fixtures/sendgrid/webhook/read_by_people_and_machines.json");
     let seen = seen(body);
-    let machine = |event: usize| seen[event]["mapped"]["rows"][0]["entity"]["data"]["machine"].clone();
+    let machine =
+        |event: usize| seen[event]["mapped"]["rows"][0]["entity"]["data"]["machine"].clone();
     assert_eq!([machine(0), machine(1), machine(2)], ["yes", "no", "unknown"]);
 }
 
@@ -175,7 +176,11 @@ fn an_unsubscribe_is_the_same_record_pulled_or_pushed() {
     let pulled = json!({"mapped": stream("unsubscribes").seen(&listed.to_string())["records"][0]});
     for object in ["unsubscribe", "consent", "recipient"] {
         let [pushed, pulled] = [row(pushed, object), row(&pulled, object)];
-        assert_eq!((&pushed["id"], &pushed["entity"]), (&pulled["id"], &pulled["entity"]), "{object}");
+        assert_eq!(
+            (&pushed["id"], &pushed["entity"]),
+            (&pulled["id"], &pulled["entity"]),
+            "{object}"
+        );
         assert!(pulled["version"].as_i64() >= pushed["version"].as_i64());
     }
 }

@@ -181,9 +181,7 @@ fn an_id_that_is_none_is_refused() {
 /// sendgrid-csharp #1024: files have `contact_id`; all other answers have `id`.
 #[test]
 fn a_contact_is_the_same_from_a_file_or_from_the_api() {
-    let contact = |id: &str| {
-        json!({id: "c1", "email": "jo@mail.example", "updated_at": "2026-01-07T08:15:00Z"})
-    };
+    let contact = |id: &str| json!({id: "c1", "email": "jo@mail.example", "updated_at": "2026-01-07T08:15:00Z"});
     let map = |id| stream("contacts").map(&contact(id), Origin::Page).expect("a contact").drafts;
     assert_eq!(map("contact_id"), map("id"));
 }
@@ -231,7 +229,10 @@ fn a_country_in_words_stays_beside() {
         person(&json!({"contact_id": "c1", "country": country, "city": "Bremen",
             "updated_at": "2026-01-07T08:15:00Z"}))
     };
-    assert_eq!(contact("de").contact_points[0].country.value().map(ToString::to_string), Some("DE".into()));
+    assert_eq!(
+        contact("de").contact_points[0].country.value().map(ToString::to_string),
+        Some("DE".into())
+    );
     let written = contact("Deutschland");
     assert!(written.contact_points[0].country.is_absent());
     assert_eq!(written.ext["country"], "\"Deutschland\"");
@@ -244,7 +245,10 @@ fn quotes_commas_and_line_breaks_stand_in_quoted_cells() {
     let records = read(csv).expect("a file");
     assert_eq!(
         records,
-        [r#"{"Note":"say \"hi\", \r\n twice","contact_id":"c1"}"#, r#"{"Note":"","contact_id":"c2"}"#]
+        [
+            r#"{"Note":"say \"hi\", \r\n twice","contact_id":"c1"}"#,
+            r#"{"Note":"","contact_id":"c2"}"#
+        ]
     );
 }
 
@@ -272,7 +276,8 @@ fn a_web_page_is_no_file() {
 /// One odd line must not cost all the others.
 #[test]
 fn a_line_with_another_number_of_cells_is_quarantined_alone() {
-    let records = read("CONTACT_ID,EMAIL\nc1,a@mail.example,what\nc2,b@mail.example\n").expect("a file");
+    let records =
+        read("CONTACT_ID,EMAIL\nc1,a@mail.example,what\nc2,b@mail.example\n").expect("a file");
     let contacts = stream("contacts");
     assert!(contacts.map_text(&records[0], Origin::Page).is_err());
     assert_eq!(records.len(), 2);

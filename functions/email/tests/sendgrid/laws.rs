@@ -63,12 +63,13 @@ fn leaf() -> impl Strategy<Value = Value> {
 }
 
 fn record() -> impl Strategy<Value = Value> {
-    let nested = leaf().prop_recursive(3, 24, 6, |inner| {
-        prop_oneof![
-            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-            fields(inner),
-        ]
-    });
+    let nested =
+        leaf().prop_recursive(3, 24, 6, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                fields(inner),
+            ]
+        });
     fields(nested)
 }
 

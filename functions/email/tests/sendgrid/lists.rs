@@ -16,7 +16,8 @@ fn asks(asked: &Asked, cursor: &RawValue) -> [i64; 4] {
 }
 
 fn entries(count: usize) -> Value {
-    let entry = |number: usize| json!({"created": START, "email": format!("p{number}@mail.example")});
+    let entry =
+        |number: usize| json!({"created": START, "email": format!("p{number}@mail.example")});
     (0..count).map(entry).collect()
 }
 

@@ -163,8 +163,7 @@ fn gone(name: &'static str, id: &str) -> Vec<shared::rows::Draft> {
     let connection = crate::support::connect(crate::support::SETTINGS).expect("good settings");
     let streams = &connection.connector.streams;
     let stream = streams.iter().find(|stream| stream.facts().name == name).expect("the stream");
-    let context =
-        shared::testing::asked::context(&connection, stream.as_ref(), Origin::Lookup);
+    let context = shared::testing::asked::context(&connection, stream.as_ref(), Origin::Lookup);
     let mut rows = shared::rows::Rows::new(context);
     stream.gone(id, &mut rows);
     rows.finish().drafts

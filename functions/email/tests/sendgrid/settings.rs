@@ -24,7 +24,10 @@ fn a_key_signs_in_at_the_default_host() {
 #[test]
 fn subusers_in_the_european_union_have_their_own_host() {
     let eu = with("base_url = \"https://api.eu.sendgrid.com\"");
-    assert_eq!(connect(&eu).expect("good").connector.api.base.as_str(), "https://api.eu.sendgrid.com/");
+    assert_eq!(
+        connect(&eu).expect("good").connector.api.base.as_str(),
+        "https://api.eu.sendgrid.com/"
+    );
     let deep = with("base_url = \"https://api.eu.sendgrid.com/v3\"");
     assert!(refused(&deep).contains("base_url: end it after the host"));
 }
@@ -32,7 +35,8 @@ fn subusers_in_the_european_union_have_their_own_host() {
 #[test]
 fn another_account_is_read_on_its_behalf() {
     for account in ["their-subuser", "account-id 1234"] {
-        let api = connect(&with(&format!("on_behalf_of = {account:?}"))).expect("good").connector.api;
+        let api =
+            connect(&with(&format!("on_behalf_of = {account:?}"))).expect("good").connector.api;
         assert_eq!(api.headers, [("on-behalf-of", account.to_owned())]);
     }
     for account in ["", "  ", "two\\nlines"] {
@@ -68,7 +72,8 @@ fn numbers_have_limits() {
 
 #[test]
 fn download_hosts_are_hosts() {
-    for wrong in ["https://exports.example", "exports.example/path", "", "a b", "x@exports.example"] {
+    for wrong in ["https://exports.example", "exports.example/path", "", "a b", "x@exports.example"]
+    {
         let settings = format!("api_key = {{ env = \"K\" }}\ndownload_hosts = [{wrong:?}]\n");
         assert!(refused(&settings).contains("download_hosts: write hosts only"), "{wrong}");
     }

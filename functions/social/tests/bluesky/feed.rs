@@ -13,7 +13,8 @@ use crate::support::{
 const MICROS: i64 = 1_000_000;
 
 fn lines(events: &[Value]) -> String {
-    events.iter().map(|event| format!("{event}\n")).collect()
+    let lines: Vec<String> = events.iter().map(Value::to_string).collect();
+    lines.join("\n")
 }
 
 fn step(
@@ -21,11 +22,12 @@ fn step(
     cursor: &serde_json::value::RawValue,
     events: &[Value],
 ) -> Next<Box<serde_json::value::RawValue>> {
-    feed.stream().page(cursor, &horizon(), &response(lines(events))).unwrap().next
+    feed.stream().page(cursor, &horizon(), &response(lines(events))).expect("a page").next
 }
 
 fn at(cursor: &serde_json::value::RawValue) -> i64 {
-    serde_json::from_str::<Value>(cursor.get()).unwrap()["at"].as_i64().unwrap()
+    let cursor: Value = serde_json::from_str(cursor.get()).expect("JSON");
+    cursor["at"].as_i64().expect("a time")
 }
 
 fn deleted(time_us: i64) -> Value {

@@ -91,10 +91,8 @@ fn page() -> impl Strategy<Value = (String, String)> {
         .prop_map(|(posts, cursor)| json!({ "posts": posts, "cursor": cursor }).to_string());
     let times = prop::collection::vec((START - 500)..(UNTIL + 500), 0..4);
     let feed = times.prop_map(|times| {
-        times
-            .iter()
-            .map(|at| format!("{}\n", commit("delete", at * 1_000_000, "")))
-            .collect::<String>()
+        let events = times.iter().map(|at| commit("delete", at * 1_000_000, "").to_string());
+        events.collect::<Vec<_>>().join("\n")
     });
     (search, feed)
 }

@@ -8,7 +8,7 @@ use super::account::Account;
 use super::limits::Limits;
 use super::lists::error;
 use super::oauth::OAuth;
-use crate::faults::Faults;
+use crate::faults::{Fault, Faults};
 use crate::server::{Answer, Call, Face};
 
 /// The account, its doors and its settings.
@@ -74,6 +74,10 @@ impl State {
         let standing = self.limits.count(path, call.at);
         if let Some(refusal) = standing.refusal() {
             return refusal;
+        }
+        let pages = call.query("page[cursor]").is_some();
+        if pages && faults.take(call.target(), |it| *it == Fault::InsertWhilePaging).is_some() {
+            self.account.disturb(call.at);
         }
         let answer = match collection {
             "profiles" => self.profiles(call, faults),

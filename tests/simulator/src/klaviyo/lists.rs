@@ -207,7 +207,7 @@ impl State {
             id: event.id.clone(),
             record: event,
         });
-        let includes = call.query("include") == Some("metric");
+        let wants = call.query("include") == Some("metric");
         let base = call.base_url();
         self.list(call, faults, there.collect(), Size { default: 200, most: 1_000 }, |events| {
             let shown = events.iter().map(|event| json::event(event, &base)).collect();
@@ -215,7 +215,7 @@ impl State {
             metrics.sort_unstable_by_key(|metric| metric.id);
             metrics.dedup();
             let included = metrics.into_iter().map(|metric| json::metric(metric, &base));
-            (shown, if includes { included.collect() } else { Vec::new() })
+            (shown, if wants { included.collect() } else { Vec::new() })
         })
     }
 
@@ -249,13 +249,13 @@ impl State {
         let there = self.account.campaigns.values().filter(|campaign| admits(campaign));
         let there =
             there.map(|campaign| Placed { at: 0, id: campaign.id.clone(), record: campaign });
-        let includes = call.query("include") == Some("campaign-messages");
+        let wants = call.query("include") == Some("campaign-messages");
         let sparse = call.query("fields[campaign-message]") == Some("definition.content.subject");
         let base = call.base_url();
         self.list(call, faults, there.collect(), Size { default: 100, most: 100 }, |campaigns| {
             let shown = campaigns.iter().map(|it| json::campaign(it, &base)).collect();
             let messages = campaigns.iter().map(|it| json::message(it, sparse, &base));
-            (shown, if includes { messages.collect() } else { Vec::new() })
+            (shown, if wants { messages.collect() } else { Vec::new() })
         })
     }
 

@@ -64,6 +64,15 @@ impl Account {
         }
     }
 
+    /// Changes the record that a list by time of change has shown first, so that it is due again at the end.
+    pub(super) fn disturb(&mut self, now: Timestamp) {
+        let there = self.profiles.values().filter(|profile| !profile.deleted);
+        let oldest = there.min_by_key(|profile| profile.updated).map(|profile| profile.id.clone());
+        if let Some(oldest) = oldest {
+            self.touch(&oldest, now, |profile| profile.last_name = Some("Neu".to_owned()));
+        }
+    }
+
     fn touch(&mut self, id: &str, now: Timestamp, change: impl FnOnce(&mut Profile)) {
         if let Some(profile) = self.profiles.get_mut(id) {
             change(profile);

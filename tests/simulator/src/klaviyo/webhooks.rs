@@ -1,5 +1,7 @@
 //! Deliveries of a system webhook: envelope, headers, signature.
 
+use std::fmt::Write as _;
+
 use bytes::Bytes;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use jiff::Timestamp;
@@ -49,7 +51,10 @@ pub fn signature(secret: &str, timestamp: &str, body: &[u8]) -> String {
     mac.update(body);
     mac.update(timestamp.as_bytes());
     let digest = mac.finalize().into_bytes();
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    digest.iter().fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
 }
 
 impl Account {

@@ -119,7 +119,8 @@ impl Account {
         let [Ok(start), Ok(end), Ok(limit), Ok(offset)] = numbers else {
             return error(400, "a parameter is no number");
         };
-        let wants_json = call.header("accept").is_some_and(|kind| kind.contains("application/json"));
+        let wants_json =
+            call.header("accept").is_some_and(|kind| kind.contains("application/json"));
         let limit = usize::try_from(limit.unwrap_or(500)).unwrap_or(0);
         let offset = usize::try_from(offset.unwrap_or(0));
         let (Ok(offset), 1..=LARGEST_PAGE, true) = (offset, limit, wants_json) else {

@@ -66,7 +66,8 @@ impl Account {
     }
 
     fn begin_export(&mut self, call: &Call, faults: &Faults) -> Answer {
-        let is_json = call.header("content-type").is_some_and(|kind| kind.starts_with("application/json"));
+        let is_json =
+            call.header("content-type").is_some_and(|kind| kind.starts_with("application/json"));
         let Ok(wish) = serde_json::from_slice::<Value>(&call.body) else {
             return error(400, "request body is invalid");
         };
@@ -80,7 +81,8 @@ impl Account {
             return error(400, "max_file_size must be a number of megabytes");
         }
         let id = self.uuid();
-        let alive: Vec<&Contact> = self.contacts.values().filter(|contact| !contact.deleted).collect();
+        let alive: Vec<&Contact> =
+            self.contacts.values().filter(|contact| !contact.deleted).collect();
         let mut files: Vec<Vec<String>> = alive
             .chunks(self.exports.per_file)
             .map(|contacts| contacts.iter().map(|contact| line(contact, kind)).collect())
@@ -139,7 +141,10 @@ impl Account {
     /// The storage behind the links: whoever shows a key besides is refused, as by the vendor's.
     pub(super) fn download(&self, call: &Call, id: &str, name: &str) -> Answer {
         let refusal = |status, code: &str| {
-            Answer::text(status, format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code></Error>"))
+            Answer::text(
+                status,
+                format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code></Error>"),
+            )
         };
         if call.bearer().is_some() || call.basic().is_some() {
             return refusal(400, "InvalidArgument");

@@ -25,7 +25,11 @@ pub(super) fn write(account: &mut Account, days: u32, until: Timestamp) {
             6..=10 => account.add_entry(ListName::Blocks, email, at),
             11..=12 => account.add_entry(ListName::SpamReports, email, at),
             13..=15 => {
-                account.add_entry(ListName::InvalidEmails, &email.replace(".example", ",example"), at);
+                account.add_entry(
+                    ListName::InvalidEmails,
+                    &email.replace(".example", ",example"),
+                    at,
+                );
             }
             16..=23 => account.add_entry(ListName::Unsubscribes, email, at),
             24..=34 => {

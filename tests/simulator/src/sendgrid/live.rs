@@ -57,7 +57,13 @@ impl Account {
         let message = self.message();
         let events = vec![
             self.event("processed", email, &message, at, &json!({})),
-            self.event("deferred", email, &message, at, &json!({"attempt": "3", "response": "400 later"})),
+            self.event(
+                "deferred",
+                email,
+                &message,
+                at,
+                &json!({"attempt": "3", "response": "400 later"}),
+            ),
             self.event("dropped", email, &message, at, &json!({"reason": "Bounced Address"})),
         ];
         self.outbox.push(events);

@@ -55,7 +55,8 @@ fn paged(call: &Call, all: Vec<Value>, faults: &Faults) -> Answer {
         let text = String::from_utf8(STANDARD.decode(token).ok()?).ok()?;
         text.parse::<usize>().ok().filter(|from| *from <= all.len())
     });
-    let expired = token.is_some() && faults.take(call.target(), |f| *f == Fault::ExpiredCursor).is_some();
+    let expired =
+        token.is_some() && faults.take(call.target(), |f| *f == Fault::ExpiredCursor).is_some();
     let Some(from) = from.unwrap_or(Some(0)).filter(|_| !expired) else {
         return error(400, "page_token is invalid");
     };
@@ -63,7 +64,8 @@ fn paged(call: &Call, all: Vec<Value>, faults: &Faults) -> Answer {
     let mut page: Vec<Value> = all.into_iter().skip(from).take(size).collect();
     let next = from + page.len();
     spoil(call, &mut page, &json!({"id": null, "updated_at": "never"}), faults);
-    let mut metadata = json!({"self": format!("{}{}", call.base_url(), call.target()), "count": count});
+    let mut metadata =
+        json!({"self": format!("{}{}", call.base_url(), call.target()), "count": count});
     if next < count {
         let token = STANDARD.encode(next.to_string());
         let mut url = url::Url::parse(&format!("{}{}", call.base_url(), call.path())).ok();

@@ -20,13 +20,8 @@ pub enum ListName {
 
 impl ListName {
     /// Every list.
-    pub const ALL: [Self; 5] = [
-        Self::Bounces,
-        Self::Blocks,
-        Self::SpamReports,
-        Self::InvalidEmails,
-        Self::Unsubscribes,
-    ];
+    pub const ALL: [Self; 5] =
+        [Self::Bounces, Self::Blocks, Self::SpamReports, Self::InvalidEmails, Self::Unsubscribes];
 
     /// The list's name in paths.
     pub fn word(self) -> &'static str {

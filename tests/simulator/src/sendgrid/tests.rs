@@ -72,10 +72,13 @@ async fn pages_show_every_entry_of_a_closed_window_once() {
     assert!(all > 4);
     let (end, mut seen) = (Timestamp::now().as_second(), Vec::new());
     for offset in (0..=all).step_by(3) {
-        let target = format!("/v3/suppression/bounces?start_time=0&end_time={end}&limit=3&offset={offset}");
+        let target =
+            format!("/v3/suppression/bounces?start_time=0&end_time={end}&limit=3&offset={offset}");
         let (status, page) = get(sendgrid, &target).await;
         assert_eq!(status, 200);
-        seen.extend(page.as_array().expect("a list").iter().map(|entry| entry["email"].to_string()));
+        seen.extend(
+            page.as_array().expect("a list").iter().map(|entry| entry["email"].to_string()),
+        );
     }
     let distinct: BTreeSet<&String> = seen.iter().collect();
     assert_eq!((seen.len(), distinct.len()), (all, all));
@@ -197,7 +200,11 @@ async fn too_many_questions_are_told_when_to_come_back() {
         let request = reqwest::Client::new().get(url).bearer_auth(sendgrid.api_key());
         let response = request.send().await.expect("an answer");
         let header = |name: &str| {
-            response.headers().get(name).and_then(|v| v.to_str().ok()?.parse::<i64>().ok()).expect(name)
+            response
+                .headers()
+                .get(name)
+                .and_then(|v| v.to_str().ok()?.parse::<i64>().ok())
+                .expect(name)
         };
         (response.status().as_u16(), header("x-ratelimit-remaining"), header("x-ratelimit-reset"))
     };
@@ -221,7 +228,10 @@ async fn pages_are_spoilt_on_demand() {
     assert!(page.iter().any(|entry| entry["created"] == "never"));
     assert!(page.iter().any(|entry| entry["new_field"].is_object()));
     sendgrid.faults().inject(Fault::ExpiredCursor, 1);
-    assert_eq!(get(sendgrid, "/v3/marketing/singlesends?page_size=4&page_token=NA%3D%3D").await.0, 400);
+    assert_eq!(
+        get(sendgrid, "/v3/marketing/singlesends?page_size=4&page_token=NA%3D%3D").await.0,
+        400
+    );
 }
 
 /// Checks signatures on the raw bytes.
@@ -253,18 +263,23 @@ async fn every_event_is_delivered_once_and_signed() {
     let sendgrid = simulator.sendgrid();
     sendgrid.live(60);
     let keys = sendgrid.connection();
-    let (_, public) = keys.secrets.iter().find(|(name, _)| *name == "sendgrid-webhook").expect("a key");
+    let (_, public) =
+        keys.secrets.iter().find(|(name, _)| *name == "sendgrid-webhook").expect("a key");
     let der = STANDARD.decode(public).expect("base64");
     let key = VerifyingKey::from_public_key_der(&der).expect("a public key");
     let receiver = std::sync::Arc::new(Receiver { key, events: Mutex::default() });
-    let server = Server::start(std::sync::Arc::clone(&receiver), Faults::default(), Clock::default());
+    let server =
+        Server::start(std::sync::Arc::clone(&receiver), Faults::default(), Clock::default());
     let server = server.await.expect("a free port");
     let url = format!("http://127.0.0.1:{}/hooks", server.port());
     let report = sendgrid.send_webhooks(&url, &DeliveryPlan::default()).await;
     assert_eq!(report.acknowledged.len(), sendgrid.deliveries().len());
     let ids: Vec<String> = {
         let events = receiver.events.lock().expect("no panic before");
-        events.iter().map(|event| event["sg_event_id"].as_str().expect("an id").to_owned()).collect()
+        events
+            .iter()
+            .map(|event| event["sg_event_id"].as_str().expect("an id").to_owned())
+            .collect()
     };
     let truth: Vec<String> = sendgrid.truth().events.into_keys().collect();
     let distinct: BTreeSet<&String> = ids.iter().collect();

@@ -60,8 +60,11 @@ impl Outbox {
     pub(super) fn push(&mut self, events: Vec<Value>) {
         let id = format!("delivery-{}", self.deliveries.len());
         let ids = events.iter().filter_map(|event| event["sg_event_id"].as_str());
-        let delivery =
-            Delivery { id: id.clone(), events: ids.map(str::to_owned).collect(), body: body(&events) };
+        let delivery = Delivery {
+            id: id.clone(),
+            events: ids.map(str::to_owned).collect(),
+            body: body(&events),
+        };
         self.deliveries.push(delivery);
         self.events.extend(events.into_iter().map(|event| (event, id.clone())));
     }
@@ -100,7 +103,8 @@ fn signing_key(private_key: &str) -> SigningKey {
 ///
 /// When it is no private key of P-256.
 pub fn public_key(private_key: &str) -> String {
-    let key = signing_key(private_key).verifying_key().to_public_key_der().expect("a point has DER");
+    let key =
+        signing_key(private_key).verifying_key().to_public_key_der().expect("a point has DER");
     STANDARD.encode(key.as_bytes())
 }
 
