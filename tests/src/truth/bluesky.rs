@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use shared::schema::{Entity, Interaction, InteractionKind, Known, Row};
+use shared::schema::{Entity, Interaction, InteractionKind, Known, Row, Timestamp};
 use simulator::bluesky::{PostTruth, Truth};
 
 use crate::landed::Landed;
@@ -27,7 +27,7 @@ fn posts(rows: &BTreeMap<String, &Row>, truth: &Truth) {
         assert!(!row.provenance.deleted, "{uri} is there, and is said to be gone");
         let Entity::Post(landed) = &row.entity else { panic!("{uri} is no post") };
         assert_eq!(landed.text, Known::Value(post.text.clone()), "{uri}");
-        let at = landed.posted_at.map(|at| at.to_jiff());
+        let at = landed.posted_at.map(Timestamp::to_jiff);
         assert_eq!(at, Some(post.created_at), "{uri}: when");
         assert_eq!(landed.network, Known::from("bluesky"), "{uri}");
         assert_eq!(subject(row), post.did, "{uri}: who");

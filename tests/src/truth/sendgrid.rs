@@ -47,12 +47,12 @@ impl<'a> Seen<'a> {
     }
 
     /// The rows of an object that are not buried; fails unless they have exactly these ids.
-    fn living(&self, object: &str, ids: BTreeSet<String>) -> BTreeMap<String, &'a Row> {
+    fn living(&self, object: &str, ids: &BTreeSet<String>) -> BTreeMap<String, &'a Row> {
         let mut rows = self.of(object);
         rows.retain(|_, row| !row.provenance.deleted);
         let there: BTreeSet<String> = rows.keys().cloned().collect();
         let missing: Vec<_> = ids.difference(&there).take(5).collect();
-        let extra: Vec<_> = there.difference(&ids).take(5).collect();
+        let extra: Vec<_> = there.difference(ids).take(5).collect();
         assert!(
             missing.is_empty() && extra.is_empty(),
             "{object}: of {} did not land {missing:?}; not true is {extra:?}",
@@ -76,7 +76,7 @@ impl<'a> Seen<'a> {
         let entries = truth.lists[&list].iter();
         let entries: BTreeMap<String, _> =
             entries.map(|(email, entry)| (pseudonym(email), entry)).collect();
-        for (id, row) in self.living(object, entries.keys().cloned().collect()) {
+        for (id, row) in self.living(object, &entries.keys().cloned().collect()) {
             let created = entries[&id].created;
             match &row.entity {
                 Entity::Suppression(suppression) => {
@@ -100,7 +100,7 @@ impl<'a> Seen<'a> {
     fn assert_consents(&self, truth: &Truth) {
         let left = truth.groups.values();
         let left = left.map(|entry| format!("{}:{}", entry.group, pseudonym(&entry.email)));
-        for row in self.living("group_suppression", left.collect()).values() {
+        for row in self.living("group_suppression", &left.collect()).values() {
             let Entity::Consent(consent) = &row.entity else { panic!("no consent") };
             assert_eq!(consent.state, ConsentState::OptOut);
         }
@@ -108,7 +108,7 @@ impl<'a> Seen<'a> {
         let back = truth.events.values().filter(|event| event.kind == "group_resubscribe");
         let agreed =
             back.filter_map(|event| Some(format!("{}:{}", event.group?, pseudonym(&event.email))));
-        for (id, row) in self.living("consent", refused.chain(agreed).collect()) {
+        for (id, row) in self.living("consent", &refused.chain(agreed).collect()) {
             let Entity::Consent(consent) = &row.entity else { panic!("no consent") };
             let state = if id.contains(':') { ConsentState::OptIn } else { ConsentState::OptOut };
             assert_eq!(consent.state, state, "{id}");
@@ -117,7 +117,8 @@ impl<'a> Seen<'a> {
 
     fn assert_contacts(&self, truth: &Truth) {
         let alive = truth.contacts.values().filter(|contact| !contact.deleted);
-        for (id, row) in self.living("contact", alive.map(|contact| contact.id.clone()).collect()) {
+        for (id, row) in self.living("contact", &alive.map(|contact| contact.id.clone()).collect())
+        {
             let Entity::PersonRecord(person) = &row.entity else { panic!("no person") };
             let contact = &truth.contacts[&id];
             assert_eq!(person.name.given, Known::Value(contact.first_name.clone()), "{id}");
@@ -143,7 +144,7 @@ impl<'a> Seen<'a> {
 
     fn assert_single_sends(&self, truth: &Truth) {
         let alive = truth.single_sends.values().filter(|send| !send.deleted);
-        let rows = self.living("single_send", alive.map(|send| send.id.clone()).collect());
+        let rows = self.living("single_send", &alive.map(|send| send.id.clone()).collect());
         for (id, row) in rows {
             let Entity::Campaign(campaign) = &row.entity else { panic!("no campaign") };
             let send = &truth.single_sends[&id];
@@ -185,7 +186,7 @@ impl<'a> Seen<'a> {
     }
 
     fn assert_events(&self, truth: &Truth) {
-        for (id, row) in self.living("event", truth.events.keys().cloned().collect()) {
+        for (id, row) in self.living("event", &truth.events.keys().cloned().collect()) {
             let Entity::Interaction(told) = &row.entity else { panic!("no interaction") };
             let event = &truth.events[&id];
             assert_eq!(told.kind.name(), kind(event), "{id}");

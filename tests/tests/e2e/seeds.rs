@@ -8,7 +8,7 @@ use e2e::stand::Stand;
 use e2e::truth;
 use futures_util::future::join_all;
 use shared::ledger::Ledger;
-use simulator::{DeliveryPlan, Fault, Settings, Simulator};
+use simulator::{DeliveryPlan, Fault, RetryAfter, Settings, Simulator};
 
 /// So few people that twenty companies are told in a minute; each with every kind of record.
 const PEOPLE: usize = 8;
@@ -23,7 +23,7 @@ fn spoil(simulator: &Simulator) {
             Fault::ConnectionReset,
             Fault::TruncatedPage,
             Fault::SlowBody(Duration::from_millis(50)),
-            Fault::Storm429 { retry_after: None },
+            Fault::Storm429 { retry_after: Some(RetryAfter::Seconds(1)) },
         ] {
             faults.inject(fault, 1);
         }

@@ -112,7 +112,21 @@ async fn klaviyo() {
     let documents = Documents::read(&folder, &[file], Quirks::default());
     let connection =
         |simulator: &Simulator| (simulator.klaviyo().connection(), simulator.klaviyo().base_url());
-    check("klaviyo", &documents, &[], connection, |it| it.klaviyo().live(30)).await;
+    let allowed = [
+        Allowed {
+            finding: "200 /links/next value is not of type \"string\"",
+            reason: "the guide to pagination ends a list with a null",
+        },
+        Allowed {
+            finding: "200 /links/prev value is not of type \"string\"",
+            reason: "the guide to pagination begins a list with a null",
+        },
+        Allowed {
+            finding: "/attributes/send_options value is valid under more than one",
+            reason: "the document's alternatives for e-mail and push are alike",
+        },
+    ];
+    check("klaviyo", &documents, &allowed, connection, |it| it.klaviyo().live(30)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

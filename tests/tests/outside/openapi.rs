@@ -254,6 +254,13 @@ fn resolve<'d>(root: &'d Value, node: &'d Value) -> &'d Value {
     }
 }
 
+/// The types of a schema, which says one or lists several.
+fn types(schema: &Value) -> impl Iterator<Item = &str> {
+    let kind = schema.get("type");
+    let listed = kind.and_then(Value::as_array).into_iter().flatten();
+    kind.into_iter().chain(listed).filter_map(Value::as_str)
+}
+
 /// A parameter's text as the type that its schema asks for.
 fn typed(root: &Value, schema: &Value, text: &str) -> Value {
     let schema = resolve(root, schema);
@@ -261,10 +268,8 @@ fn typed(root: &Value, schema: &Value, text: &str) -> Value {
     let keywords = schema.as_object().unwrap_or(&empty);
     let choices =
         ["anyOf", "oneOf", "allOf"].iter().filter_map(|name| keywords.get(*name)?.as_array());
-    let mut kinds: Vec<&str> = keywords.get("type").and_then(Value::as_str).into_iter().collect();
-    for choice in choices.flatten() {
-        kinds.extend(resolve(root, choice).get("type").and_then(Value::as_str));
-    }
+    let mut kinds: Vec<&str> = types(schema).collect();
+    kinds.extend(choices.flatten().flat_map(|choice| types(resolve(root, choice))));
     let read = |kind: &&str| match *kind {
         "integer" | "number" => serde_json::from_str::<Value>(text).ok().filter(Value::is_number),
         "boolean" => text.parse::<bool>().ok().map(Value::from),

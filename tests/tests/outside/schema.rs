@@ -1,6 +1,7 @@
 //! Schemas as OpenAPI 3.0 and 3.1 write them, made plain JSON Schema, and values held against them.
 
-use jsonschema::{Draft, Validator};
+use jsonschema::error::ValidationErrorKind;
+use jsonschema::{Draft, ValidationError, Validator};
 use serde_json::{Map, Value, json};
 
 /// Errors of one body that are told; the rest is more of the same.
@@ -51,10 +52,19 @@ pub(crate) fn translate(schema: &mut Value, of_one_example: bool) {
     if of_one_example && keywords.get("type") == Some(&json!("integer")) {
         keywords.insert("type".to_owned(), "number".into());
     }
+    // An empty list in the example says nothing of what is in others.
+    if of_one_example && keywords.get("items") == Some(&nothing_of_an_object()) {
+        keywords.remove("items");
+    }
     let nullable = keywords.remove("nullable") == Some(Value::Bool(true));
     if nullable || (of_one_example && keywords.contains_key("type")) {
         allow_null(schema);
     }
+}
+
+/// What is left of `{"type": "object", "properties": {}}` when it is translated itself.
+fn nothing_of_an_object() -> Value {
+    json!({ "type": ["object", "null"], "properties": {} })
 }
 
 /// Lets a schema hold null too; where it says its type, errors still tell what is wrong within.
@@ -107,22 +117,27 @@ pub(crate) fn compile(document: &Value, schema: &Value) -> Result<Validator, Str
         .map_err(|error| format!("its schema cannot be used: {error}"))
 }
 
-/// What contradicts the schema, by place; values stay out of it, lengths of lists too.
+/// What contradicts the schema, by place; values stay out of it, and places in lists.
 pub(crate) fn contradictions(validator: &Validator, value: &Value) -> Vec<String> {
-    let told = validator.iter_errors(value).take(TOLD).map(|error| {
-        let place: String = error
-            .instance_path()
-            .to_string()
-            .split('/')
-            .map(|part| if part.bytes().all(|it| it.is_ascii_digit()) { "*" } else { part })
-            .collect::<Vec<_>>()
-            .join("/");
-        let mut what = error.masked().to_string();
-        what.truncate(what.char_indices().nth(300).map_or(what.len(), |(at, _)| at));
-        let place = place.trim_start_matches('*').to_owned();
-        format!("{place} {what}")
-    });
-    let mut told: Vec<String> = told.collect();
+    let mut told: Vec<String> =
+        validator.iter_errors(value).take(TOLD).map(|it| tell(&it)).collect();
     told.dedup();
     told
+}
+
+fn tell(error: &ValidationError<'_>) -> String {
+    // Of several schemas none of which holds, the one that fails least is probably meant.
+    if let ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } =
+        error.kind()
+        && let Some(first) = context.iter().min_by_key(|it| it.len()).and_then(|it| it.first())
+    {
+        return tell(first);
+    }
+    let place = error.instance_path().to_string();
+    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|it| it.is_ascii_digit());
+    let parts = place.split('/').map(|part| if is_number(part) { "*" } else { part });
+    let place = parts.collect::<Vec<_>>().join("/");
+    let mut what = error.masked().to_string();
+    what.truncate(what.char_indices().nth(300).map_or(what.len(), |(at, _)| at));
+    format!("{place} {what}")
 }

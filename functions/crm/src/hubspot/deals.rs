@@ -49,7 +49,7 @@ pub(super) fn map(
     let story = Story { id: &id, deal: &deal, money, changed_at };
     let mut events = Vec::new();
     if let Some(at) = created_at {
-        story.tell("created", InteractionKind::DealCreated(Nothing {}), at, rows, &mut events);
+        story.tell("created", &InteractionKind::DealCreated(Nothing {}), at, rows, &mut events);
     }
     // A closed deal's `closedate` is when it was closed; an open one's, when that is hoped for.
     let closing = match deal.stage_category {
@@ -58,12 +58,14 @@ pub(super) fn map(
         _ => None,
     };
     if let (Some((word, happened)), Some(at)) = (closing, closed_at.into_value()) {
-        story.tell(word, happened, at, rows, &mut events);
+        story.tell(word, &happened, at, rows, &mut events);
     }
     let subject = deal.contact_keys.first().cloned();
     let draft = Draft::new(kind.object, id, true_at, deal, rows).about(subject);
     rows.push(Draft { updated_at: Some(changed_at), ..draft });
-    events.into_iter().for_each(|event| rows.push(event));
+    for event in events {
+        rows.push(event);
+    }
     Ok(())
 }
 
@@ -120,7 +122,7 @@ impl Story<'_> {
     fn tell(
         &self,
         word: &str,
-        happened: InteractionKind,
+        happened: &InteractionKind,
         at: Timestamp,
         rows: &Rows<'_>,
         events: &mut Vec<Draft>,

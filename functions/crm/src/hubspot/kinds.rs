@@ -169,19 +169,19 @@ const fn archived(name: &'static str, reads: &'static str, of: &StreamFacts) -> 
     }
 }
 
-const fn deleted_by_pass(of: StreamFacts, pass: &'static str, pushed: bool) -> StreamFacts {
+const fn deleted_by_pass(of: &StreamFacts, pass: &'static str, pushed: bool) -> StreamFacts {
     StreamFacts {
         deletes: fact(
             Deletes::FullPassOf(pass),
             "search has no archived rows, and what is erased for privacy is in no list at all",
         ),
         pushed,
-        ..of
+        ..*of
     }
 }
 
-const fn full(of: StreamFacts) -> StreamFacts {
-    StreamFacts { deletes: fact(Deletes::FullPass, LISTING), ..of }
+const fn full(of: &StreamFacts) -> StreamFacts {
+    StreamFacts { deletes: fact(Deletes::FullPass, LISTING), ..*of }
 }
 
 /// Every type that is read, people first.
@@ -191,7 +191,7 @@ pub(super) static KINDS: [&Kind; 9] =
 /// People; the company's id is a property of theirs.
 pub(super) static CONTACTS: Kind = {
     const CHANGES: StreamFacts = deleted_by_pass(
-        changes(
+        &changes(
             "contacts",
             "contact",
             "Contacts that changed, with how to reach and recognise them.",
@@ -231,7 +231,7 @@ pub(super) static CONTACTS: Kind = {
         linked: &[],
         maps: Maps::Contact,
         changes: CHANGES,
-        all: full(all(
+        all: full(&all(
             "all_contacts",
             "Every contact: who is not listed is gone, erased ones too.",
             &CHANGES,
@@ -243,7 +243,12 @@ pub(super) static CONTACTS: Kind = {
 /// Companies.
 pub(super) static COMPANIES: Kind = {
     const CHANGES: StreamFacts = deleted_by_pass(
-        changes("companies", "company", "Companies that changed.", &["crm.objects.companies.read"]),
+        &changes(
+            "companies",
+            "company",
+            "Companies that changed.",
+            &["crm.objects.companies.read"],
+        ),
         "all_companies",
         true,
     );
@@ -266,7 +271,7 @@ pub(super) static COMPANIES: Kind = {
         linked: &[],
         maps: Maps::Company,
         changes: CHANGES,
-        all: full(all("all_companies", "Every company: which is not listed is gone.", &CHANGES)),
+        all: full(&all("all_companies", "Every company: which is not listed is gone.", &CHANGES)),
         archived: Some(archived("archived_companies", "Companies that were deleted.", &CHANGES)),
     }
 };
@@ -274,7 +279,7 @@ pub(super) static COMPANIES: Kind = {
 /// Deals, with the people and the company of each.
 pub(super) static DEALS: Kind = {
     const CHANGES: StreamFacts = deleted_by_pass(
-        changes(
+        &changes(
             "deals",
             "deal",
             "Deals that changed, with their contacts and company; opened, won and lost.",
@@ -305,7 +310,7 @@ pub(super) static DEALS: Kind = {
         linked: &["contacts", "companies"],
         maps: Maps::Deal,
         changes: CHANGES,
-        all: full(all(
+        all: full(&all(
             "all_deals",
             "Every deal with its links now, which change without the deal.",
             &CHANGES,
@@ -317,7 +322,7 @@ pub(super) static DEALS: Kind = {
 /// Tickets, with the people who asked.
 pub(super) static TICKETS: Kind = {
     const CHANGES: StreamFacts = deleted_by_pass(
-        changes(
+        &changes(
             "tickets",
             "ticket",
             "Tickets that changed, with their contacts.",
@@ -347,7 +352,7 @@ pub(super) static TICKETS: Kind = {
         linked: &["contacts"],
         maps: Maps::Ticket,
         changes: CHANGES,
-        all: full(all(
+        all: full(&all(
             "all_tickets",
             "Every ticket with its links now, which change without the ticket.",
             &CHANGES,

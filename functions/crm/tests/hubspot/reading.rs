@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use shared::error::Error;
 use shared::page::Next;
 use shared::request::Method;
+use shared::schema::Timestamp;
 use shared::testing::asked::{Asked, START, UNTIL};
 
 use crate::support::{body, found, on, stream};
@@ -111,7 +112,7 @@ fn a_search_that_does_not_go_by_id_is_refused() {
 fn every_run_reads_the_last_hour_again() {
     let stream = stream("deals");
     let cursor = done(&stream, &stream.begin(), &found(&[], false));
-    assert_eq!(stream.watermark(&cursor).map(|at| at.as_micros()), Some(UNTIL * 1_000_000));
+    assert_eq!(stream.watermark(&cursor).map(Timestamp::as_micros), Some(UNTIL * 1_000_000));
     let again = stream.resume(&cursor);
     assert_eq!(filter(&stream, &again, 0).2, ((UNTIL - 3_600) * 1_000).to_string());
     assert_eq!(filter(&stream, &again, 1).2, (UNTIL * 1_000).to_string());

@@ -114,14 +114,13 @@ impl<'a> Iterator for Lines<'a> {
 impl<'a> Lines<'a> {
     /// The next cell, and whether it is the last of its line.
     fn cell(&mut self) -> Result<(Cow<'a, str>, bool), Error> {
-        let cell = match self.rest.strip_prefix('"') {
-            Some(quoted) => self.quoted(quoted)?,
-            None => {
-                let end = self.rest.find([',', '\r', '\n']).unwrap_or(self.rest.len());
-                let (cell, rest) = self.rest.split_at(end);
-                self.rest = rest;
-                Cow::Borrowed(cell)
-            }
+        let cell = if let Some(quoted) = self.rest.strip_prefix('"') {
+            self.quoted(quoted)?
+        } else {
+            let end = self.rest.find([',', '\r', '\n']).unwrap_or(self.rest.len());
+            let (cell, rest) = self.rest.split_at(end);
+            self.rest = rest;
+            Cow::Borrowed(cell)
         };
         if let Some(rest) = self.rest.strip_prefix(',') {
             self.rest = rest;

@@ -49,6 +49,7 @@ enum Entry {
 }
 
 /// The names of a list's two streams.
+#[derive(Clone, Copy)]
 struct Names {
     additions: &'static str,
     pass: &'static str,

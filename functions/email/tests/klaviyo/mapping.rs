@@ -168,7 +168,8 @@ fn what_has_no_row_of_its_own_stays_with_the_person() {
         Entity::PersonRecord(person) => Some(person),
         _ => None,
     });
-    let left: Value = serde_json::from_str(&person.expect("a person").ext["subscriptions"]).unwrap();
+    let left: Value =
+        serde_json::from_str(&person.expect("a person").ext["subscriptions"]).unwrap();
     assert_eq!(left["email"]["open_tracking"]["consent"], "DENIED");
     assert_eq!(left["email"]["marketing"]["list_suppressions"][0]["list_id"], "L1");
     assert_eq!(left["smoke_signals"], true);

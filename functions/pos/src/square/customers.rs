@@ -306,13 +306,11 @@ fn part<'a>(
     name: &'static str,
 ) -> Result<Option<(&'a RawValue, Fields<'a>)>, Invalid> {
     let Some(raw) = record.raw(name)?.into_value() else { return Ok(None) };
-    match Fields::parse(raw) {
-        Ok(fields) => Ok(Some((raw, fields))),
-        Err(_) => {
-            record.drift(name, raw);
-            Ok(None)
-        }
+    if let Ok(fields) = Fields::parse(raw) {
+        return Ok(Some((raw, fields)));
     }
+    record.drift(name, raw);
+    Ok(None)
 }
 
 fn address(record: &mut Fields<'_>, rows: &mut Rows<'_>) -> Result<Option<ContactPoint>, Invalid> {

@@ -30,11 +30,13 @@ impl Till {
     ) -> Result<Option<i64>, Invalid> {
         let Known::Value(raw) = fields.raw(name)? else { return Ok(None) };
         match read(raw) {
-            Some(None) => Ok(None),
-            Some(Some(money)) if *self.currency.get_or_insert(money.currency) == money.currency => {
+            Known::Null => Ok(None),
+            Known::Value(money)
+                if *self.currency.get_or_insert(money.currency) == money.currency =>
+            {
                 Ok(Some(money.minor))
             }
-            _ => {
+            Known::Value(_) | Known::Absent => {
                 fields.drift(name, raw);
                 Ok(None)
             }
@@ -50,9 +52,12 @@ impl Till {
     }
 }
 
-/// The amount of a money field; none inside if Square says none.
-fn read(raw: &RawValue) -> Option<Option<Money>> {
-    let Amount { amount, currency } = serde_json::from_str(raw.get()).ok()?;
-    let Some(amount) = amount else { return Some(None) };
-    Some(Some(Money::from_minor(amount, currency?.parse().ok()?)))
+/// The amount of a money field: null if Square says that there is none, absent if it cannot be read.
+fn read(raw: &RawValue) -> Known<Money> {
+    let Ok(Amount { amount, currency }) = serde_json::from_str(raw.get()) else {
+        return Known::Absent;
+    };
+    let Some(amount) = amount else { return Known::Null };
+    let currency = currency.and_then(|code| code.parse::<Currency>().ok());
+    currency.map(|currency| Money::from_minor(amount, currency)).into()
 }

@@ -155,13 +155,13 @@ impl Mark {
                 let window = Window { reached, token: Some(token), ..window };
                 Next::More(Self { window: Some(window), ..self.clone() })
             }
-            None => self.past(window, asks, horizon),
+            None => self.past(&window, asks, horizon),
         };
         Ok(Page::new(records, next))
     }
 
     /// What comes after the last page of a question.
-    fn past(&self, window: Window, asks: &Asks, horizon: &Horizon) -> Next<Self> {
+    fn past(&self, window: &Window, asks: &Asks, horizon: &Horizon) -> Next<Self> {
         let at_once = asks.locations.unwrap_or(0).min(window.locations.len());
         let left = window.locations[at_once..].to_vec();
         if !left.is_empty() {

@@ -133,13 +133,7 @@ async fn what_the_vendor_refuses_is_refused() {
         ("app.bsky.feed.searchPosts?q=x&limit=101".to_owned(), "InvalidRequest"),
         ("app.bsky.feed.searchPosts".to_owned(), "InvalidRequest"),
         ("app.bsky.feed.getPosts".to_owned(), "InvalidRequest"),
-        (
-            format!(
-                "app.bsky.feed.getPosts?{}",
-                (0..26).map(|n| format!("uris=at://{n}&")).collect::<String>()
-            ),
-            "InvalidRequest",
-        ),
+        (format!("app.bsky.feed.getPosts?{}", ["uris=at://1"; 26].join("&")), "InvalidRequest"),
     ] {
         let (status, refusal) = get(face, &path, Some(&token)).await;
         assert_eq!((status, refusal["error"].as_str()), (400, Some(error)), "{path}");

@@ -146,14 +146,15 @@ impl State {
         self.sessions.admit(call)?;
         let query = call.target().split_once('?').map_or("", |(_, query)| query);
         let uris = url::form_urlencoded::parse(query.as_bytes());
-        let uris: BTreeSet<String> =
-            uris.filter(|(name, _)| name == "uris").map(|(_, uri)| uri.into_owned()).collect();
+        let uris = uris.filter(|(name, _)| name == "uris").map(|(_, uri)| uri.into_owned());
+        let uris: Vec<String> = uris.collect();
         if uris.is_empty() || uris.len() > 25 {
             return Err(invalid("uris must have 1 to 25 elements"));
         }
         if uris.iter().any(|uri| !uri.starts_with("at://")) {
             return Err(invalid("uris must be valid at-uris"));
         }
+        let uris: BTreeSet<String> = uris.into_iter().collect();
         let found = uris.iter().filter_map(|uri| self.network.posts.get(uri));
         let found: Vec<Post> = found.filter(|post| self.network.is_shown(post)).cloned().collect();
         let posts: Vec<Value> = found

@@ -102,7 +102,7 @@ fn dealings(
 ) {
     let place = (Kind::Contact, contact);
     let step = SignedDuration::from_millis((until.as_millisecond() - at.as_millisecond()) / 12);
-    if number % 2 == 0 {
+    if number.is_multiple_of(2) {
         let stage = portal.dice.random_range(0..STAGES.len());
         let deal = deal(portal, at, at, stage, &[place]);
         if let Some(business) = business {

@@ -132,6 +132,8 @@ pub(crate) struct Portal {
     next_id: u64,
 }
 
+/// A property with a value.
+#[expect(clippy::unnecessary_wraps, reason = "properties are text or null")]
 pub(super) fn text(value: &str) -> Option<String> {
     Some(value.to_owned())
 }

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::io::Write as _;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use http::Method;
@@ -52,7 +54,7 @@ impl Exports {
     fn signature(&self, job: &str, file: usize, expires: i64) -> String {
         use sha2::Digest as _;
         let text = format!("{}/{job}/{file}/{expires}", self.generation);
-        sha2::Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+        URL_SAFE_NO_PAD.encode(sha2::Sha256::digest(text.as_bytes()))
     }
 }
 

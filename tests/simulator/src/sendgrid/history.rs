@@ -95,19 +95,19 @@ fn receipts(account: &mut Account, email: &str, at: Timestamp) {
 fn campaigns(account: &mut Account, until: Timestamp) {
     for number in 0..6_i64 {
         let id = account.uuid();
-        let sent = until - SignedDuration::from_hours(24 * 30 * number);
+        let went_out = until - SignedDuration::from_hours(24 * 30 * number);
         let (status, send_at) = match number {
             0 => ("draft", None),
             1 => ("scheduled", Some(until + SignedDuration::from_hours(48))),
-            _ => ("triggered", Some(sent)),
+            _ => ("triggered", Some(went_out)),
         };
         let send = SingleSend {
             id: id.clone(),
             name: format!("Menu of the month {number}"),
             status,
             send_at,
-            created_at: sent - SignedDuration::from_hours(72),
-            updated_at: sent,
+            created_at: went_out - SignedDuration::from_hours(72),
+            updated_at: went_out,
             deleted: false,
         };
         account.single_sends.insert(id, send);

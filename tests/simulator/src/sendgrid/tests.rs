@@ -146,16 +146,16 @@ async fn contacts_are_exported_in_files_behind_signed_links() {
     for kind in ["csv", "json"] {
         let links = ready(sendgrid, kind).await;
         assert!(links.len() > 1);
-        let mut lines = 0;
+        let mut contacts = 0;
         for link in &links {
             let file = reqwest::get(link).await.expect("a file").bytes().await.expect("bytes");
             assert!(file.starts_with(&[0x1f, 0x8b]), "a file is gzip");
             let text = std::io::read_to_string(flate2::read::GzDecoder::new(&file[..]));
             let text = text.expect("gzip");
-            lines += text.matches(if kind == "csv" { "\"\n\"" } else { "\n" }).count();
+            contacts += text.matches(if kind == "csv" { "\"\n\"" } else { "\n" }).count();
         }
         let alive = sendgrid.truth().contacts.len();
-        assert_eq!(lines, alive, "{kind}");
+        assert_eq!(contacts, alive, "{kind}");
     }
 }
 

@@ -38,9 +38,9 @@ impl State {
                     some(shop, |shop| &shop.orders, |order| order.json["state"] == "OPEN")
                 {
                     if shop.dice.random_ratio(3, 4) {
-                        shop.complete(at, &order)
+                        shop.complete(at, &order);
                     } else {
-                        shop.cancel(at, &order)
+                        shop.cancel(at, &order);
                     }
                 }
             }
