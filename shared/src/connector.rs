@@ -56,7 +56,7 @@ pub struct Api {
     pub auth: Auth,
     /// The account's overall rate; streams may have their own.
     pub pace: Option<Pace>,
-    /// Headers of every request.
+    /// Headers of every request that carries credentials.
     pub headers: Vec<(&'static str, String)>,
     /// Other hosts that may be asked without credentials, such as a download host.
     pub other_hosts: Vec<&'static str>,

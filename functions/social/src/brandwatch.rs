@@ -132,7 +132,7 @@ impl Source for Brandwatch {
             other_hosts: Vec::new(),
             // A refusal says neither when to come back nor when the window began.
             quota: Some(QuotaHeaders {
-                left: Left::UsedUpTo("x-rate-limit-used", REQUESTS as u64),
+                left: Left::UsedUpTo("x-rate-limit-used", u64::from(REQUESTS)),
                 reset: Reset::After(WINDOW),
             }),
         };

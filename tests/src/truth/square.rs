@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 use shared::schema::{
     Consent, ConsentState, Entity, InteractionKind, Known, Order, OrderLine, Payment, PersonRecord,
-    RecordKey, Row,
+    RecordKey, Row, Timestamp,
 };
 use simulator::square::{Record, Truth};
 
@@ -83,7 +83,7 @@ impl Compared<'_> {
                     same(record, row);
                 }
                 None => {
-                    assert!(is_buried(&id) && row.provenance.deleted, "{name} {id} is not true")
+                    assert!(is_buried(&id) && row.provenance.deleted, "{name} {id} is not true");
                 }
             }
         }
@@ -346,7 +346,7 @@ impl Compared<'_> {
 
 fn newest(name: &str, id: &str, record: &Record, row: &Row) {
     assert!(!row.provenance.deleted, "{name} {id} is not gone");
-    let told = row.provenance.source_updated_at.map(|at| at.as_micros());
+    let told = row.provenance.source_updated_at.map(Timestamp::as_micros);
     assert_eq!(told, Some(record.updated_at.as_microsecond()), "{name} {id}: time of change");
 }
 

@@ -58,9 +58,13 @@ async fn company(seed: u64) {
     let now = jiff::Timestamp::now();
     simulator.clock().stop_at(now - jiff::SignedDuration::from_mins(5));
     for vendor in simulator.vendors() {
-        vendor.live(CHANGES);
+        // A live feed tells of the present only.
+        if vendor.connection().source != "bluesky" {
+            vendor.live(CHANGES);
+        }
     }
     simulator.clock().run();
+    simulator.bluesky().live(CHANGES);
     let plan = DeliveryPlan {
         drop: 10,
         duplicate: 10,

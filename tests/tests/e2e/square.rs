@@ -8,7 +8,7 @@ use e2e::truth::square::assert_is;
 use shared::budget::Budget;
 use shared::hub::Selection;
 use shared::ledger::{Outcome, Run};
-use shared::schema::{Entity, InteractionKind};
+use shared::schema::{Entity, Interaction, InteractionKind};
 use shared::sync::Unobserved;
 use simulator::{DeliveryPlan, Fault, Injection, Settings, Square};
 
@@ -280,7 +280,7 @@ async fn the_pizza_households_three_orders_are_in_the_tills() {
         .values()
         .filter_map(|row| match &row.entity {
             Entity::Interaction(it) if matches!(it.kind, InteractionKind::OrderPlaced(_)) => {
-                Some(it)
+                Some(it.as_ref())
             }
             _ => None,
         })
@@ -288,7 +288,7 @@ async fn the_pizza_households_three_orders_are_in_the_tills() {
     let mut subjects = Vec::new();
     for order in &pizza.orders {
         let total = i64::try_from(order.total).ok();
-        let of_it = |it: &&&Box<shared::schema::Interaction>| {
+        let of_it = |it: &&&Interaction| {
             it.value_minor == total
                 && it.occurred_at.as_micros() / 1_000 == order.at.as_millisecond()
         };

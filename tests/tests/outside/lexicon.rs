@@ -57,7 +57,9 @@ impl Lexicons {
         }
         match node {
             Value::Array(items) => {
-                items.iter_mut().for_each(|item| self.forget_what_is_not_here(item));
+                for item in items {
+                    self.forget_what_is_not_here(item);
+                }
             }
             Value::Object(fields) => {
                 fields.values_mut().for_each(|field| self.forget_what_is_not_here(field));

@@ -1,8 +1,8 @@
-//! OpenAPI documents, and exchanges held against them: path, method, parameters, bodies, status.
+//! `OpenAPI` documents, and exchanges held against them: path, method, parameters, bodies, status.
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jsonschema::Validator;
 use serde_json::{Map, Value};
@@ -18,11 +18,14 @@ pub(crate) struct Quirks {
     pub(crate) of_one_example: bool,
 }
 
+/// A schema ready for use, or why it is of none.
+type Compiled = Result<Arc<Validator>, String>;
+
 /// A vendor's documents.
 pub(crate) struct Documents {
     documents: Vec<Value>,
     /// By document and the place of the schema in it.
-    validators: Mutex<HashMap<(usize, String), Result<std::sync::Arc<Validator>, String>>>,
+    validators: Mutex<HashMap<(usize, String), Compiled>>,
 }
 
 /// An operation that an exchange is one of.
@@ -90,7 +93,7 @@ impl Documents {
     ) -> Vec<String> {
         let validator = {
             let mut known = self.validators.lock().unwrap_or_else(PoisonError::into_inner);
-            let compile = || compile(root, schema).map(std::sync::Arc::new);
+            let compile = || compile(root, schema).map(Arc::new);
             known.entry(at).or_insert_with(compile).clone()
         };
         match validator {

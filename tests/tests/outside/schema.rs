@@ -1,4 +1,4 @@
-//! Schemas as OpenAPI 3.0 and 3.1 write them, made plain JSON Schema, and values held against them.
+//! Schemas as `OpenAPI` 3.0 and 3.1 write them, made plain JSON Schema, and values held against them.
 
 use jsonschema::error::ValidationErrorKind;
 use jsonschema::{Draft, ValidationError, Validator};
@@ -87,7 +87,9 @@ fn allow_null(schema: &mut Value) {
 pub(crate) fn translate_all(node: &mut Value, of_one_example: bool) {
     match node {
         Value::Array(items) => {
-            items.iter_mut().for_each(|item| translate_all(item, of_one_example));
+            for item in items {
+                translate_all(item, of_one_example);
+            }
         }
         Value::Object(fields) => {
             for (name, value) in fields {

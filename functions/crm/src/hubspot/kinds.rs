@@ -90,9 +90,8 @@ impl Reader {
     }
 }
 
-const SEARCH: &str = "developers.hubspot.com/docs/guides/api/crm/search";
-const GUIDELINES: &str =
-    "developers.hubspot.com/docs/guides/apps/api-usage/usage-details, limits of the search API";
+const SEARCH: &str = "developers.hubspot.com, guide \"CRM search\"";
+const GUIDELINES: &str = "developers.hubspot.com, \"Usage guidelines\": limits of the search API";
 const LISTING: &str = "HubSpot-public-api-spec-collection: CRM objects, GET /crm/v3/objects/{type}";
 const DELAYED_PASS: &str = "estuary's connector reads everything a second time an hour later, since search lags behind writes; \
                             rows went missing without (airbyte #34446, #40591)";

@@ -14,7 +14,7 @@ use shared::request::Request;
 use shared::rows::Rows;
 use shared::schema::Timestamp;
 
-use super::project::{DAY_MILLIS, Project, Span, count_in, millis};
+use super::project::{DAY_MILLIS, Project, Span, count_in, millis, queries_in};
 use super::{MENTIONS, NO_LAG, mention};
 
 /// The mentions of the last days, by the date of the post.
@@ -173,8 +173,7 @@ impl Stream for Days {
             return Err(Error::Invariant("no pass is under way".to_owned()));
         };
         if pass.span().is_none() {
-            let portions: Vec<_> =
-                self.project.portions(&self.project.queries_in(response)?).collect();
+            let portions: Vec<_> = self.project.portions(&queries_in(response)?).collect();
             if portions.is_empty() {
                 return Ok(Page::empty(pass.go_on(counts)));
             }

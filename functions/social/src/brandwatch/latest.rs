@@ -19,7 +19,7 @@ use shared::request::Request;
 use shared::rows::Rows;
 use shared::schema::Timestamp;
 
-use super::project::{DAY_MILLIS, Project, Span, millis};
+use super::project::{DAY_MILLIS, Project, Span, millis, queries_in};
 use super::{BEST_PRACTICES, MENTIONS, NO_LAG, mention};
 
 /// How far a pass reads over what the one before it has read.
@@ -249,10 +249,12 @@ impl Stream for Latest {
 
     fn request(&self, marks: &Marks, _: &Horizon) -> Request {
         let pass = marks.pass.as_ref();
-        let scan = pass.and_then(|pass| Some((pass.began, pass.scans.as_ref()?.first()?)));
-        let Some((began, scan)) = scan else { return self.project.list_queries() };
-        let span = Span { queries: &scan.queries, from: scan.from, to: began };
-        self.project.list_mentions(span, self.clock.word(), scan.after.as_deref())
+        let first = pass.and_then(|pass| Some((pass.began, pass.scans.as_ref()?.first()?)));
+        let Some((began, Scan { queries, from, after, .. })) = first else {
+            return self.project.list_queries();
+        };
+        let posts = Span { queries, from: *from, to: began };
+        self.project.list_mentions(posts, self.clock.word(), after.as_deref())
     }
 
     fn page<'r>(
@@ -266,7 +268,7 @@ impl Stream for Latest {
             return Err(Error::Invariant("no pass is under way".to_owned()));
         };
         let Some(scans) = pass.scans.as_mut().filter(|scans| !scans.is_empty()) else {
-            let queries = self.project.queries_in(response)?;
+            let queries = queries_in(response)?;
             pass.scans = Some(self.plan(&queries, &marks.read_to, pass.began, horizon));
             return Ok(Page::empty(Self::go_on(marks, pass)));
         };

@@ -95,19 +95,6 @@ impl Project {
         span.queries.iter().fold(request, |request, query| request.query("queryId", query))
     }
 
-    /// The ids of the queries in the answer, those that are to be read.
-    pub(super) fn queries_in(&self, response: &Response) -> Result<Vec<u64>, Error> {
-        let mut ids = Vec::new();
-        for record in open(response)?.results {
-            let Query { id } = serde_json::from_str(record.get())
-                .map_err(|_| Error::Decode("a query has no id".to_owned()))?;
-            ids.push(id);
-        }
-        ids.sort_unstable();
-        ids.dedup();
-        Ok(ids)
-    }
-
     /// The mentions in the answer to a request at `cursor`.
     ///
     /// The end is a page with fewer rows than fit, or one without a cursor, as the vendor's own library has it;
@@ -135,6 +122,19 @@ impl Project {
     pub(super) fn portions<'q>(&self, queries: &'q [u64]) -> impl Iterator<Item = Vec<u64>> + 'q {
         queries.chunks(self.at_once.max(1)).map(<[u64]>::to_vec)
     }
+}
+
+/// The ids of the queries in the answer.
+pub(super) fn queries_in(response: &Response) -> Result<Vec<u64>, Error> {
+    let mut ids = Vec::new();
+    for record in open(response)?.results {
+        let Query { id } = serde_json::from_str(record.get())
+            .map_err(|_| Error::Decode("a query has no id".to_owned()))?;
+        ids.push(id);
+    }
+    ids.sort_unstable();
+    ids.dedup();
+    Ok(ids)
 }
 
 /// The number in the answer to a count.

@@ -31,7 +31,7 @@ struct Grant {
 }
 
 impl Password {
-    /// The OpenAPI file has a GET with a JSON body here; the guide and the vendor's own library post a form.
+    /// The `OpenAPI` file has a GET with a JSON body here; the guide and the vendor's own library post a form.
     pub(super) fn new(
         base: &Url,
         username: &str,

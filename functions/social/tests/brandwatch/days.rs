@@ -31,7 +31,7 @@ fn pass(
             asked.push(day);
             page(&["2026-02-20T00:00:00.000+0000"], Some("unused"))
         };
-        let next = stream.page(&cursor, &answer).unwrap();
+        let next = stream.page(&cursor, &answer).expect("a page");
         cursor = next.cursor().clone();
         if matches!(next, Next::Done(_)) {
             return (asked, cursor);

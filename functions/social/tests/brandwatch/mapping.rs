@@ -41,11 +41,11 @@ fn mention(changes: &[(&str, Value)]) -> Value {
 }
 
 fn mapped(changes: &[(&str, Value)]) -> Mapped {
-    asked(NAMED, "mentions").map(&mention(changes), Origin::Page).unwrap()
+    asked(NAMED, "mentions").map(&mention(changes), Origin::Page).expect("a good record")
 }
 
 fn version_of(mapped: &Mapped, object: &str) -> i64 {
-    mapped.drafts.iter().find(|draft| draft.object == object).unwrap().version
+    mapped.drafts.iter().find(|draft| draft.object == object).expect("a row").version
 }
 
 /// RFC 3339 wants a colon in the offset.

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use shared::error::Error;
 use shared::page::Next;
-use shared::testing::asked::{Asked, START, UNTIL, response};
+use shared::testing::asked::{Asked, START, UNTIL, response, second};
 
 use crate::support::{NAMED, WHOLE, all, asked, page, told};
 
@@ -12,7 +12,7 @@ const QUERY: &str = "1999933037";
 /// A connection that has read to 12:00 of the last day.
 fn caught_up(stream: &Asked) -> Box<serde_json::value::RawValue> {
     let first = page(&["2026-03-02T12:00:00.000+0000"], None);
-    let next = stream.page(&stream.begin(), &first).unwrap();
+    let next = stream.page(&stream.begin(), &first).expect("a page");
     assert!(matches!(next, Next::Done(_)));
     next.cursor().clone()
 }
@@ -112,7 +112,7 @@ fn the_mark_moves_after_a_whole_pass_only() {
     let next = stream.page(&paused, &page(&[], None)).unwrap();
     let Next::Done(cursor) = next else { panic!("an empty page ends the pass") };
     assert_eq!(told(&cursor)["read_to"][QUERY], 1_772_455_800_000_i64);
-    assert_eq!(stream.watermark(&cursor).map(|at| at.as_micros()), Some(UNTIL * 1_000_000));
+    assert_eq!(stream.watermark(&cursor), Some(second(UNTIL)));
 }
 
 /// The mark follows what was seen: a source that stood still for hours shows late what it dates back.

@@ -82,7 +82,7 @@ pub(super) struct Archive {
     pub(super) mentions: BTreeMap<(u64, String), Mention>,
 }
 
-/// Page type, host, and whether posts of companies stand there under plain names.
+/// Page type and host; X more often than others.
 const SITES: &[(&str, &str)] = &[
     ("twitter", "twitter.com"),
     ("twitter", "twitter.com"),

@@ -129,15 +129,10 @@ impl State {
         self.sign_ins += 1;
         // One token a year and user: signing in again gives the same one while it is good.
         let token = self.token.get_or_insert_with(|| {
-            let [a, b]: [u64; 2] = [self.tokens.random(), self.tokens.random()];
-            format!(
-                "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
-                a >> 32,
-                a as u16,
-                a >> 48,
-                b as u16,
-                b >> 16
-            )
+            let number = format!("{:032x}", self.tokens.random::<u128>());
+            let parts =
+                [&number[..8], &number[8..12], &number[12..16], &number[16..20], &number[20..]];
+            parts.join("-")
         });
         let grant = json!({
             "access_token": token, "token_type": "bearer", "expires_in": 31_535_999,

@@ -40,7 +40,10 @@ async fn get(face: &Brandwatch, token: &str, target: &str) -> reqwest::Response 
 }
 
 fn question(more: &str) -> String {
-    let queries: String = archive::QUERIES.iter().map(|(id, _)| format!("&queryId={id}")).collect();
+    let queries: String = archive::QUERIES
+        .iter()
+        .flat_map(|(id, _)| ["&queryId=".to_owned(), id.to_string()])
+        .collect();
     format!(
         "/projects/{PROJECT}/data/mentions?startDate=2000-01-01&endDate=2100-01-01{queries}{more}"
     )
