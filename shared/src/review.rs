@@ -177,19 +177,16 @@ impl Hub {
             }
             let headers = http::HeaderMap::new();
             let response = Response { status: 200, headers, body, received_at };
-            let (records, origin) = match cursor {
-                Some(cursor) => {
-                    let horizon = Horizon { start: Timestamp::UNIX_EPOCH, until: received_at };
-                    // A page that was not understood then may be one that nobody can understand: the sync said so.
-                    match stream.page(&cursor, &horizon, &response) {
-                        Ok(page) => (page.records, Origin::Page),
-                        Err(_) => return Ok(Ledger::default()),
-                    }
-                }
-                None => {
-                    let records = stream.looked_up(&response)?;
-                    (records.into_iter().map(Cow::Borrowed).collect(), Origin::Lookup)
-                }
+            let (records, origin) = if let Some(cursor) = cursor {
+                let horizon = Horizon { start: Timestamp::UNIX_EPOCH, until: received_at };
+                // A page that was not understood then may be one that nobody can understand: the sync said so.
+                let Ok(page) = stream.page(&cursor, &horizon, &response) else {
+                    return Ok(Ledger::default());
+                };
+                (page.records, Origin::Page)
+            } else {
+                let records = stream.looked_up(&response)?;
+                (records.into_iter().map(Cow::Borrowed).collect(), Origin::Lookup)
             };
             let context = MapContext::of_stream(connection, stream, origin, received_at);
             let records = records.iter().map(AsRef::as_ref);

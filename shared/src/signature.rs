@@ -43,7 +43,7 @@ pub enum Algorithm {
     /// SHA-256 over the secret and then the signed parts.
     Sha256OfSecretAndParts,
     /// ECDSA over P-256 with SHA-256 (FIPS 186-5), the signature in ASN.1 DER; the "secret" is the vendor's public key,
-    /// base64 of a SubjectPublicKeyInfo (RFC 5480).
+    /// base64 of a `SubjectPublicKeyInfo` (RFC 5480).
     EcdsaP256,
 }
 

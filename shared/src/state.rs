@@ -250,10 +250,10 @@ impl State {
                 ("complete_pass", ":complete", held.pass.complete),
             ] {
                 if let Some(at) = at {
-                    set.push_str(&format!(", {name} = {value}"));
+                    set.extend([", ", name, " = ", value]);
                     update = update.expression_attribute_values(value, time(at));
                 } else {
-                    remove.push_str(&format!(", {name}"));
+                    remove.extend([", ", name]);
                 }
             }
             update = match &held.cursor {
@@ -491,6 +491,15 @@ impl TokenRegister for State {
             Err(StoreFault::Condition) => Ok(false),
             Err(StoreFault::Other(error)) => Err(error),
         }
+    }
+
+    async fn release(&self, connection: &str) -> Result<(), Error> {
+        persist("giving a token refresh up", || {
+            self.token_update(connection).update_expression("REMOVE claimed_until").send()
+        })
+        .await
+        .map(drop)
+        .map_err(other)
     }
 
     async fn done(&self, connection: &str, version: u64) -> Result<(), Error> {

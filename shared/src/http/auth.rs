@@ -94,6 +94,8 @@ pub trait TokenRegister: Send + Sync {
         version: u64,
         for_at_most: Duration,
     ) -> Result<bool, Error>;
+    /// Ends a claim whose refresh came to nothing.
+    async fn release(&self, connection: &str) -> Result<(), Error>;
     /// Notes that a pair of this version is saved.
     async fn done(&self, connection: &str, version: u64) -> Result<(), Error>;
     /// Notes that the operator has to authorise the connection again.
@@ -233,7 +235,14 @@ impl SignIn {
                 return Err(refused(refusal.status));
             }
             if self.register.claim(&self.connection, saved.version, CLAIM).await? {
-                break self.refresh(&saved).await?;
+                match self.refresh(&saved).await {
+                    // Nobody has to wait for the claim to end: the next attempt may be the one that succeeds.
+                    Err(error @ Error::Unavailable(_)) => {
+                        self.register.release(&self.connection).await?;
+                        return Err(error);
+                    }
+                    refreshed => break refreshed?,
+                }
             }
             polls += 1;
             if polls > 200 {

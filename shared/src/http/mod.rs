@@ -116,18 +116,21 @@ impl Client {
         let mut renewed = false;
         loop {
             self.keep_pace(stream, budget).await?;
-            let token = self.token(request).await?;
             let within = budget.remaining().map(|left| left / 3);
-            let (error, wait) = match self.attempt(request, &url, token.as_ref(), within).await {
-                Ok(response) => return Ok(response),
-                Err(Fault::Final(error)) => return Err(error),
-                Err(Fault::SignedOut { error }) => {
-                    let Some(token) = token.filter(|_| !renewed) else { return Err(error) };
-                    self.sign_in.renew(&token).await?;
-                    renewed = true;
-                    continue;
-                }
-                Err(Fault::Transient { error, wait }) => (error, wait),
+            let (error, wait) = match self.token(request).await {
+                Err(error @ Error::Unavailable(_)) => (error, None),
+                Err(error) => return Err(error),
+                Ok(token) => match self.attempt(request, &url, token.as_ref(), within).await {
+                    Ok(response) => return Ok(response),
+                    Err(Fault::Final(error)) => return Err(error),
+                    Err(Fault::SignedOut { error }) => {
+                        let Some(token) = token.filter(|_| !renewed) else { return Err(error) };
+                        self.sign_in.renew(&token).await?;
+                        renewed = true;
+                        continue;
+                    }
+                    Err(Fault::Transient { error, wait }) => (error, wait),
+                },
             };
             let Some(own_wait) = waits.next() else { return Err(error) };
             let wait = wait.map_or(own_wait, |asked| asked.max(Duration::from_millis(50)));

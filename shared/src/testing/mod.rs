@@ -303,7 +303,7 @@ const SECRETS: [(&str, &str); 2] = [
     ("YW5vdGhlci1zZWNyZXQ=", "YW5vdGhlci1zZWNyZXQ="),
 ];
 
-/// P-256 keys made for this suite: PKCS #8 and SubjectPublicKeyInfo.
+/// P-256 keys made for this suite: PKCS #8 and `SubjectPublicKeyInfo`.
 const KEY_PAIRS: [(&str, &str); 2] = [
     (
         "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgGfVBUv1Ff9L9XoVil2kJdxaW5YG0wO+DVGCo1pFgcoahRANCAASTn/M3gBinKk5BKgVkrnsWxckHRq8iA0ueo6gCuqU+sRkz5ZHxV8Ezpv7BMoIzXyFiqoZnHoW4gjBV2dmDrjne",

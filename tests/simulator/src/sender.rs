@@ -155,4 +155,3 @@ async fn call(
         tokio::time::sleep(plan.pause).await;
     }
 }
-
