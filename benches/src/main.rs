@@ -1,4 +1,4 @@
-//! `cargo run --release -p bench -- pull|door|cold-start`: what Tributary costs, in CPU seconds and memory.
+//! `cargo run --release -p bench -- pull|sources|door|cold-start`: what Tributary costs, in CPU seconds and memory.
 //!
 //! The figures in `docs/benchmarks.md` come from here. Wall time depends on the machine; tickets per CPU second less so.
 #![allow(clippy::print_stdout, reason = "a benchmark prints its figures")]
@@ -12,6 +12,7 @@
 mod cold_start;
 mod door;
 mod pull;
+mod sources;
 
 use std::path::PathBuf;
 
@@ -34,6 +35,12 @@ enum Bench {
         /// Also write them to DynamoDB.
         #[arg(long)]
         customers: bool,
+    },
+    /// The biggest records of each source: mapped, and mapped and landed.
+    Sources {
+        /// Records of each source.
+        #[arg(long, default_value_t = 20_000)]
+        records: usize,
     },
     /// Signed deliveries into the door, which stores them in a queue on loopback.
     Door {
@@ -62,6 +69,7 @@ enum Bench {
 async fn main() {
     match Arguments::parse().bench {
         Bench::Pull { tickets, customers } => pull::run(tickets, customers).await,
+        Bench::Sources { records } => sources::run(records).await,
         Bench::PagesServer { tickets } => pull::serve_pages(tickets).await,
         Bench::Door { deliveries, concurrency } => door::run(deliveries, concurrency).await,
         Bench::ColdStart { starts } => cold_start::run(starts).await,

@@ -77,7 +77,7 @@ pub(crate) async fn run(tickets: usize, customers: bool) {
     println!("peak RSS           {:.1} MB", after.max_rss() as f64 / 1024.0);
 }
 
-fn cpu_seconds(usage: &Usage) -> f64 {
+pub(crate) fn cpu_seconds(usage: &Usage) -> f64 {
     let seconds =
         |time: nix::sys::time::TimeVal| time.tv_sec() as f64 + time.tv_usec() as f64 / 1e6;
     seconds(usage.user_time()) + seconds(usage.system_time())

@@ -20,7 +20,7 @@ use clap::Parser;
 use arguments::Arguments;
 use failure::Failure;
 
-pub use sources::sources;
+pub use sources::{example_connection, sources};
 
 /// Reads the command line, runs the command, and says how it went: 0 ok or paused, 1 failed, 2 wrong use or settings.
 pub fn main() -> ExitCode {

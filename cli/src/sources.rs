@@ -1,7 +1,8 @@
 //! Every source of every system, and an example of its settings.
 
-use shared::config::{AnySource, Foreign, Settings};
+use shared::config::{AnySource, Connection, Foreign, Settings};
 use shared::connector::AnyStream;
+use shared::error::Error;
 use shared::facts::SourceFacts;
 
 use crate::failure::Failure;
@@ -37,11 +38,16 @@ pub(crate) fn example(facts: &SourceFacts) -> &'static str {
     }
 }
 
-/// The streams of a source, as its example connection has them.
-pub(crate) fn streams(source: &'static dyn AnySource) -> Result<Vec<Box<dyn AnyStream>>, Failure> {
+/// The example connection of a source, as `tributary init` writes it.
+pub fn example_connection(source: &'static dyn AnySource) -> Result<Connection, Error> {
     let settings = Settings::parse(example(source.facts()), "", &[source], Foreign::Refuse)?;
     let connection = settings.connections.into_values().next();
-    Ok(connection.map(|connection| connection.connector.streams).unwrap_or_default())
+    connection.ok_or_else(|| Error::Invariant("the source has no example".to_owned()))
+}
+
+/// The streams of a source, as its example connection has them.
+pub(crate) fn streams(source: &'static dyn AnySource) -> Result<Vec<Box<dyn AnyStream>>, Failure> {
+    Ok(example_connection(source)?.connector.streams)
 }
 
 #[cfg(test)]

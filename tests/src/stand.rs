@@ -85,7 +85,7 @@ impl Stand {
             for (name, secret) in secrets {
                 std::fs::write(folder.path().join(name), secret).expect("a secret is written");
             }
-            settings.push_str(&format!("[connections.{source}]\nsource = {source:?}\n{keys}\n"));
+            settings += &format!("[connections.{source}]\nsource = {source:?}\n{keys}\n");
         }
         std::fs::write(folder.path().join("tributary.toml"), &settings).expect("settings");
         Self::open(simulator, folder, settings).await

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use shared::schema::{Deal, Entity, Known, PersonRecord, RecordKey, Row, Table};
+use shared::schema::{Deal, Entity, Known, PersonRecord, RecordKey, Row, Table, Timestamp};
 use simulator::hubspot::{Kind, Object, Place, Truth};
 
 use crate::landed::Landed;
@@ -57,7 +57,7 @@ impl Compared<'_> {
             let gone = object.archived_at.is_some();
             assert_eq!(row.provenance.deleted, gone, "{name} {id}: deleted");
             if !gone {
-                let told = row.provenance.source_updated_at.map(|at| at.as_micros());
+                let told = row.provenance.source_updated_at.map(Timestamp::as_micros);
                 let modified = object.modified_at.as_microsecond();
                 assert_eq!(told, Some(modified), "{name} {id}: time of change");
                 same(object, row);

@@ -49,6 +49,7 @@ fn assert_true(landed: &Landed, simulator: &Simulator, sent: &DeliveryReport) {
     landed.assert_consistent();
 }
 
+#[expect(clippy::print_stdout, reason = "the test's report, for whoever runs it with its output")]
 async fn company(seed: u64) {
     let settings = Settings { seed, people: PEOPLE, days: DAYS, ..e2e::stand::settled() };
     let stand = Stand::of(settings, |simulator| {

@@ -118,7 +118,7 @@ impl Company {
             for (name, secret) in secrets {
                 write_private(&self.folder.join(name), &secret)?;
             }
-            settings.push_str(&format!("\n[connections.{source}]\nsource = \"{source}\"\n{keys}"));
+            settings += &format!("\n[connections.{source}]\nsource = \"{source}\"\n{keys}");
         }
         fs::write(self.settings(), settings)
     }

@@ -102,6 +102,8 @@ pub(super) struct Event {
 /// Everything on the network that concerns the company.
 pub(super) struct Network {
     pub(super) dice: Dice,
+    /// For what changes with every look, such as likes: looking must not change what happens.
+    pub(super) chance: Dice,
     /// The company's own account.
     pub(super) own: String,
     pub(super) accounts: BTreeMap<String, Account>,
@@ -117,7 +119,8 @@ impl Network {
     pub(super) fn new(mut dice: Dice) -> Self {
         let own = did(&mut dice);
         let (accounts, posts) = (BTreeMap::new(), BTreeMap::new());
-        Self { dice, own, accounts, posts, log: Vec::new(), number: 0 }
+        let chance = dice.clone();
+        Self { dice, chance, own, accounts, posts, log: Vec::new(), number: 0 }
     }
 
     pub(super) fn add_account(&mut self, account: Account) {

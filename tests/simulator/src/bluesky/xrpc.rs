@@ -104,7 +104,7 @@ impl State {
         let mut posts: Vec<Value> = shown
             .iter()
             .filter_map(|post| {
-                let likes = self.network.dice.random_range(0..50);
+                let likes = self.network.chance.random_range(0..50);
                 view(&self.network, post, likes)
             })
             .collect();
@@ -160,7 +160,7 @@ impl State {
         let posts: Vec<Value> = found
             .iter()
             .filter_map(|post| {
-                let likes = self.network.dice.random_range(0..50);
+                let likes = self.network.chance.random_range(0..50);
                 view(&self.network, post, likes)
             })
             .collect();

@@ -84,7 +84,10 @@ pub(super) fn profile(
         "type": "profile",
         "id": id,
         "attributes": attributes,
-        "relationships": {"lists": {"links": {"self": format!("{base}/api/profiles/{id}/relationships/lists/")}}},
+        "relationships": {"lists": {"links": {
+            "self": format!("{base}/api/profiles/{id}/relationships/lists/"),
+            "related": format!("{base}/api/profiles/{id}/lists/"),
+        }}},
         "links": {"self": format!("{base}/api/profiles/{id}/")},
     })
 }
@@ -163,24 +166,34 @@ pub(super) fn message(campaign: &Campaign, sparse: bool, base: &str) -> Value {
         content["body"] = json!("Dear guest, this text is nobody's business.");
     }
     let id = message_id(campaign);
+    let mut definition = json!({"channel": campaign.channel, "content": content});
+    if campaign.channel == "mobile_push" {
+        definition["notification_type"] = json!("standard");
+    }
     json!({
         "type": "campaign-message",
         "id": id,
-        "attributes": {"definition": {"channel": campaign.channel, "content": content}},
+        "attributes": {"definition": definition},
         "links": {"self": format!("{base}/api/campaign-messages/{id}/")},
     })
 }
 
 /// A list or a segment.
 pub(super) fn named(kind: &str, id: &str, name: &str, base: &str) -> Value {
+    let mut attributes = json!({
+        "name": name,
+        "created": "2024-01-01T00:00:00+00:00",
+        "updated": "2024-06-01T00:00:00+00:00",
+    });
+    if kind == "segment" {
+        for (state, on) in [("is_active", true), ("is_processing", false), ("is_starred", false)] {
+            attributes[state] = json!(on);
+        }
+    }
     json!({
         "type": kind,
         "id": id,
-        "attributes": {
-            "name": name,
-            "created": "2024-01-01T00:00:00+00:00",
-            "updated": "2024-06-01T00:00:00+00:00",
-        },
+        "attributes": attributes,
         "links": {"self": format!("{base}/api/{kind}s/{id}/")},
     })
 }

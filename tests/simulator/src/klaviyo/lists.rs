@@ -13,6 +13,9 @@ use super::records::{Campaign, Event, Profile};
 use crate::faults::{Fault, Faults};
 use crate::server::{Answer, Call};
 
+/// The media type of every answer: JSON:API.
+const JSON_API: &str = "application/vnd.api+json";
+
 /// The vendor's error body.
 pub(super) fn error(status: u16, code: &str, detail: &str, parameter: Option<&str>) -> Answer {
     let body = json!({"errors": [{
@@ -23,7 +26,7 @@ pub(super) fn error(status: u16, code: &str, detail: &str, parameter: Option<&st
         "detail": detail,
         "source": {"pointer": "/data/", "parameter": parameter},
     }]});
-    Answer::json(status, body.to_string())
+    Answer::json(status, body.to_string()).with("content-type", JSON_API)
 }
 
 fn invalid(parameter: &str, detail: &str) -> Answer {
@@ -359,7 +362,7 @@ impl State {
         if !included.is_empty() {
             body["included"] = included.into();
         }
-        Answer::json(200, body.to_string())
+        Answer::json(200, body.to_string()).with("content-type", JSON_API)
     }
 
     /// What a cursor belongs to: another question does not know it, and neither does a later generation.

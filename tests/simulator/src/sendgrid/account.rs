@@ -17,6 +17,7 @@ use crate::world::Company;
 /// All there is in one account.
 pub(super) struct Account {
     pub(super) dice: Dice,
+    chance: Dice,
     pub(super) company: Arc<Company>,
     pub(super) api_key: String,
     pub(super) subuser: Option<String>,
@@ -39,6 +40,7 @@ pub(super) struct Account {
 impl Account {
     pub(super) fn new(dice: Dice, api_key: &str, company: Arc<Company>) -> Self {
         Self {
+            chance: dice.clone(),
             dice,
             company,
             api_key: api_key.to_owned(),
@@ -58,11 +60,12 @@ impl Account {
     }
 
     pub(super) fn uuid(&mut self) -> String {
-        let mut hex = |digits: u32| {
-            let number: u64 = self.dice.random_range(0..16_u64.pow(digits));
-            format!("{number:0width$x}", width = digits as usize)
-        };
-        format!("{}-{}-4{}-8{}-{}", hex(8), hex(4), hex(3), hex(3), hex(12))
+        uuid(&mut self.dice)
+    }
+
+    /// The id of an export: asking for one must not change what happens.
+    pub(super) fn export_id(&mut self) -> String {
+        uuid(&mut self.chance)
     }
 
     /// The id of a new message to one recipient.
@@ -164,4 +167,12 @@ impl Account {
         ];
         self.outbox.push(events);
     }
+}
+
+fn uuid(dice: &mut Dice) -> String {
+    let mut hex = |digits: u32| {
+        let number: u64 = dice.random_range(0..16_u64.pow(digits));
+        format!("{number:0width$x}", width = digits as usize)
+    };
+    format!("{}-{}-4{}-8{}-{}", hex(8), hex(4), hex(3), hex(3), hex(12))
 }

@@ -82,7 +82,7 @@ impl Account {
         if !is_json || !(size.is_null() || size.as_u64().is_some_and(|size| size > 0)) {
             return error(400, "max_file_size must be a number of megabytes");
         }
-        let id = self.uuid();
+        let id = self.export_id();
         let alive: Vec<&Contact> =
             self.contacts.values().filter(|contact| !contact.deleted).collect();
         let mut files: Vec<Vec<String>> = alive

@@ -127,14 +127,17 @@ pub(crate) fn deleted_user(user: &User) -> Value {
 }
 
 pub(crate) fn deleted_ticket(ticket: &Ticket, at: Timestamp, actor: Option<&User>) -> Value {
-    json!({
+    let mut deleted = json!({
         "id": ticket.id,
         "subject": ticket.subject,
         "description": ticket.description,
         "deleted_at": at,
         "previous_state": "open",
-        "actor": actor.map(|actor| json!({"id": actor.id, "name": actor.name})),
-    })
+    });
+    if let Some(actor) = actor {
+        deleted["actor"] = json!({"id": actor.id, "name": actor.name});
+    }
+    deleted
 }
 
 pub(crate) fn organization(organization: &Organization) -> Value {
