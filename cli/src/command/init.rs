@@ -10,6 +10,7 @@ use crate::arguments::{Global, Init};
 use crate::display::{say, say_json};
 use crate::failure::{Exit, Failure};
 use crate::log::tell;
+use crate::sources::{example, sources};
 
 const SETTINGS: &str = include_str!("../examples/tributary.toml");
 const SECRETS: &str = include_str!("../examples/env.example");
@@ -18,7 +19,7 @@ pub(crate) fn run(global: &Global, init: &Init) -> Result<Exit, Failure> {
     std::fs::create_dir_all(&init.dir).map_err(|error| unwritable(&init.dir, &error))?;
     let settings = init.dir.join("tributary.toml");
     let secrets = init.dir.join(".env.example");
-    if !write_new(&settings, SETTINGS)? {
+    if !write_new(&settings, &first_settings())? {
         return Err(Failure::misuse(
             format!("{} exists already and is left as it is", settings.display()),
             "edit it, or name another folder: `tributary init DIR`",
@@ -43,6 +44,21 @@ pub(crate) fn run(global: &Global, init: &Init) -> Result<Exit, Failure> {
         secrets.display()
     ));
     Ok(Exit::Success)
+}
+
+/// A helpdesk to begin with, and every other source's example as a comment.
+fn first_settings() -> String {
+    let mut settings = SETTINGS.to_owned();
+    settings += "\n# Other sources: take the # away from the lines of those that you have.\n";
+    for source in sources().iter().filter(|source| source.facts().name != "zendesk") {
+        settings.push('\n');
+        for line in example(source.facts()).lines() {
+            // Words stay words, which are told by their space.
+            let mark = if line.starts_with("# ") || line.is_empty() { "" } else { "#" };
+            settings.extend([mark, line, "\n"]);
+        }
+    }
+    settings
 }
 
 /// Writes a file unless there is one; whether it did.
@@ -71,18 +87,20 @@ mod tests {
     use shared::config::{Foreign, Settings};
 
     use super::*;
-    use crate::sources::sources;
 
     #[test]
     fn the_first_settings_are_valid_and_so_is_what_they_comment_out() {
-        let settings = Settings::parse(SETTINGS, "", &sources(), Foreign::Refuse).expect("valid");
+        let settings = first_settings();
+        let settings = Settings::parse(&settings, "", &sources(), Foreign::Refuse).expect("valid");
         assert_eq!(settings.connections.keys().collect::<Vec<_>>(), ["helpdesk"]);
         // Commented settings begin with `#` and no space; words have one.
-        let all: Vec<&str> = SETTINGS.lines().map(uncommented).collect();
+        let written = first_settings();
+        let all: Vec<&str> = written.lines().map(uncommented).collect();
         let settings =
             Settings::parse(&all.join("\n"), "", &sources(), Foreign::Refuse).expect("valid, too");
         assert!(settings.store.is_some());
         assert!(settings.connections["helpdesk"].common.start.is_some());
+        assert_eq!(settings.connections.len(), sources().len(), "every source has its example");
     }
 
     fn uncommented(line: &str) -> &str {
