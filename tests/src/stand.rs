@@ -85,7 +85,8 @@ impl Stand {
             for (name, secret) in secrets {
                 std::fs::write(folder.path().join(name), secret).expect("a secret is written");
             }
-            settings += &format!("[connections.{source}]\nsource = {source:?}\n{keys}\n");
+            let table = ["[connections.", source, "]\nsource = \"", source, "\"\n", &keys, "\n"];
+            settings.extend(table);
         }
         std::fs::write(folder.path().join("tributary.toml"), &settings).expect("settings");
         Self::open(simulator, folder, settings).await

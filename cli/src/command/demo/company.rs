@@ -118,7 +118,8 @@ impl Company {
             for (name, secret) in secrets {
                 write_private(&self.folder.join(name), &secret)?;
             }
-            settings += &format!("\n[connections.{source}]\nsource = \"{source}\"\n{keys}");
+            let table = ["\n[connections.", source, "]\nsource = \"", source, "\"\n", &keys];
+            settings.extend(table);
         }
         fs::write(self.settings(), settings)
     }
