@@ -8,6 +8,7 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
+use smol_str::SmolStr;
 
 use crate::error::Invalid;
 use crate::rows::Rows;
@@ -179,7 +180,7 @@ impl<'a> Fields<'a> {
     pub fn ext(self) -> Ext {
         self.fields
             .into_iter()
-            .map(|(name, raw)| (name.into_owned(), raw.get().to_owned()))
+            .map(|(name, raw)| (SmolStr::new(name), SmolStr::new(raw.get())))
             .collect()
     }
 
@@ -239,8 +240,6 @@ impl<'de> Deserialize<'de> for Name<'de> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
 
     fn raw(json: &str) -> &RawValue {
@@ -253,10 +252,7 @@ mod tests {
             Fields::parse(raw(r#"{"id":7,"new_field":{"a":[1,2]},"subject":"Hi"}"#)).unwrap();
         assert_eq!(fields.required_id("id").unwrap(), "7");
         assert_eq!(fields.text("subject").unwrap(), Known::Value("Hi".to_owned()));
-        assert_eq!(
-            fields.ext(),
-            BTreeMap::from([("new_field".to_owned(), r#"{"a":[1,2]}"#.to_owned())])
-        );
+        assert_eq!(fields.ext(), Ext::from([("new_field".into(), r#"{"a":[1,2]}"#.into())]));
     }
 
     #[test]

@@ -126,9 +126,9 @@ impl<'a> Sheet<'a> {
         };
         let provenance = Provenance {
             record_key: RecordKey::new(place.source, place.connection, draft.object, &draft.id),
-            source: place.source.to_owned(),
-            connection_id: place.connection.to_owned(),
-            source_object: draft.object.to_owned(),
+            source: place.source.into(),
+            connection_id: place.connection.into(),
+            source_object: draft.object.into(),
             source_id: draft.id,
             source_version: draft.version,
             source_updated_at: draft.updated_at,

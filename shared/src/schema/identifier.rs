@@ -4,11 +4,14 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 use super::{Timestamp, normalise_email, normalise_phone, vocabulary::vocabulary};
 
 /// What a source sends beyond this schema: its own field name, and the value as JSON text.
-pub type Ext = BTreeMap<String, String>;
+///
+/// Most names and values are short (`"null"`, an id): text of up to 23 bytes lies in the map itself.
+pub type Ext = BTreeMap<SmolStr, SmolStr>;
 
 vocabulary! {
     /// What kind of value an identifier is; values of different namespaces are never equal.

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use smol_str::SmolStr;
 use thiserror::Error;
 
 use super::{Entity, RecordKey, Sha256, Table, Timestamp, Version};
@@ -13,11 +14,11 @@ pub struct Provenance {
     /// The key of the row: `source/connection/object/id`.
     pub record_key: RecordKey,
     /// The vendor's product that it was read from, such as `zendesk`.
-    pub source: String,
+    pub source: SmolStr,
     /// The configured account of the source, such as `eu`.
-    pub connection_id: String,
+    pub connection_id: SmolStr,
     /// The kind of record in the vendor's words, such as `user`.
-    pub source_object: String,
+    pub source_object: SmolStr,
     /// The vendor's id of the record.
     pub source_id: String,
     /// The vendor's own monotone version, else `source_updated_at` in microseconds, else 0.

@@ -144,10 +144,10 @@ pub(super) fn tell(
                 mailbox = suppress(&mut block, profile, rows)?;
             }
             let rest = decide(choice, block, profile, rows)?;
-            undecided.extend(rest.map(|rest| (choice.kind.to_owned(), rest)));
+            undecided.extend(rest.map(|rest| (choice.kind.into(), rest.into())));
         }
         undecided.append(&mut group.into_ext(rows));
-        left.extend(object_text(&undecided).map(|rest| (name.to_owned(), rest)));
+        left.extend(object_text(&undecided).map(|rest| (name.into(), rest.into())));
     }
     left.append(&mut subscriptions.into_ext(rows));
     Ok((mailbox, object_text(&left)))
@@ -256,7 +256,7 @@ fn suppress(
         (Some((_, cause, since)), Some(all)) => {
             let hmac = hmac?;
             let mut suppression = Suppression::new(hmac.clone(), cause, since);
-            suppression.ext.insert(SUPPRESSION.to_owned(), all.get().to_owned());
+            suppression.ext.insert(SUPPRESSION.into(), all.get().into());
             rows.push(Draft::new(SUPPRESSION, hmac, at, suppression, rows));
         }
         // Lifted, if there was one; nobody can tell without the deployment's secret.

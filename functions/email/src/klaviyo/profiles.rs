@@ -182,7 +182,7 @@ impl Stream for Profiles {
         let parts = [("location", location), ("subscriptions", undecided)];
         person
             .ext
-            .extend(parts.into_iter().filter_map(|(name, rest)| Some((name.to_owned(), rest?))));
+            .extend(parts.into_iter().filter_map(|(name, rest)| Some((name.into(), rest?.into()))));
         rows.push(Draft::new(OBJECT, id, changed_at, person, rows));
         Ok(())
     }

@@ -121,7 +121,7 @@ fn told(
 ) -> Consent {
     let is_number = group.bytes().all(|byte| byte.is_ascii_digit());
     let json = if is_number { group.to_owned() } else { Value::from(group).to_string() };
-    ext.insert("group_id".to_owned(), json);
+    ext.insert("group_id".into(), json.into());
     Consent { ext, ..decision(address, Purpose::Unknown, state, at) }
 }
 

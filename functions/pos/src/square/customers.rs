@@ -342,7 +342,8 @@ fn address(record: &mut Fields<'_>, rows: &mut Rows<'_>) -> Result<Option<Contac
 
 /// Buries a customer and what they wanted to be sent; a merge says in whom they live on.
 pub(super) fn bury(id: &str, at: Timestamp, merged_into: Option<&str>, rows: &mut Rows<'_>) {
-    let ext = merged_into.map(|winner| ("merged_into".to_owned(), Value::from(winner).to_string()));
+    let ext =
+        merged_into.map(|winner| ("merged_into".into(), Value::from(winner).to_string().into()));
     let person = PersonRecord { ext: ext.into_iter().collect::<Ext>(), ..PersonRecord::default() };
     let nothing = Consent::new(Channel::Email, Purpose::Marketing, ConsentState::Unknown, at);
     for tombstone in [

@@ -197,12 +197,12 @@ fn map(mut record: Fields<'_>, rows: &mut Rows<'_>) -> Result<(), Invalid> {
     order.ext = record.into_ext(rows);
     // Which of the lines that landed are the order's now: an open order may lose some.
     if !uids.is_empty() {
-        order.ext.insert("line_items".to_owned(), json!(uids).to_string());
+        order.ext.insert("line_items".into(), json!(uids).to_string().into());
     }
     if !returned.is_empty() {
-        order.ext.insert("returns".to_owned(), json!(returned).to_string());
+        order.ext.insert("returns".into(), json!(returned).to_string().into());
     }
-    order.ext.extend(closed_at.map(|at| ("closed_at".to_owned(), json!(at).to_string())));
+    order.ext.extend(closed_at.map(|at| ("closed_at".into(), json!(at).to_string().into())));
     rows.push(Draft::new(FACTS.object, id, changed_at, order, rows).about(subject));
     Ok(())
 }

@@ -240,9 +240,9 @@ pub(super) fn map(mut record: Fields<'_>, rows: &mut Rows<'_>) -> Result<(), Inv
         record.ignore(kept_back);
     }
     payment.ext = record.into_ext(rows);
-    payment
-        .ext
-        .extend(brand.map(|brand| ("card_brand".to_owned(), serde_json::json!(brand).to_string())));
+    payment.ext.extend(
+        brand.map(|brand| ("card_brand".into(), serde_json::json!(brand).to_string().into())),
+    );
     let subject = customer.map(|customer| rows.key("customer", &customer));
     rows.push(Draft::new(PAYMENT_FACTS.object, id, changed_at, payment, rows).about(subject));
     Ok(())

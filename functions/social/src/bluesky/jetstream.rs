@@ -283,7 +283,7 @@ impl Jetstream {
             post::written(Fields::parse(record)?, &uri, Known::Absent, &self.wanted, rows);
         let Written { mut post, created_at, answers_us } = written?;
         if let Known::Value(cid) = commit.raw("cid")? {
-            post.ext.insert("cid".to_owned(), cid.get().to_owned());
+            post.ext.insert("cid".into(), cid.get().into());
         }
         let subject = rows.key(author::OBJECT, did);
         let draft = Draft::new(post::OBJECT, uri.as_str(), at, post, rows);

@@ -100,7 +100,7 @@ pub(super) fn map(
         mentioned.channel = Channel::Social;
         mentioned.message_id = Some(resource);
         mentioned.thread_key = Some(rows.key(OBJECT, &id));
-        mentioned.ext = Ext::from([("queryId".to_owned(), query.clone())]);
+        mentioned.ext = Ext::from([("queryId".into(), query.as_str().into())]);
         rows.push(Draft::new(EVENT, id.as_str(), at, mentioned, rows));
     }
     if let Some(author) = author {
@@ -112,7 +112,7 @@ pub(super) fn map(
     post.author_handle = handle.map(|handle| bare(&handle).to_owned());
     post.posted_at = posted_at;
     post.ext = record.into_ext(rows);
-    post.ext.insert("queryId".to_owned(), query);
+    post.ext.insert("queryId".into(), query.into());
     rows.push(Draft::new(OBJECT, id, changed_at, post, rows).about(subject));
     Ok(())
 }

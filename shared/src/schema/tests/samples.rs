@@ -15,9 +15,9 @@ pub(super) fn key(text: &str) -> RecordKey {
 pub(super) fn provenance(key: &RecordKey) -> Provenance {
     Provenance {
         record_key: key.clone(),
-        source: key.source().into_owned(),
-        connection_id: key.connection().into_owned(),
-        source_object: key.object().into_owned(),
+        source: key.source().into(),
+        connection_id: key.connection().into(),
+        source_object: key.object().into(),
         source_id: key.id().into_owned(),
         source_version: 1_767_323_045_000_000,
         source_updated_at: Some(at("2026-01-02T03:04:05Z")),
