@@ -95,6 +95,15 @@ pub(crate) enum Command {
         after_help = "Example, after an update that maps a field better:\n  tributary replay helpdesk/users"
     )]
     Replay(Selected),
+    /// Shows the tables: rows, files, bytes, version and freshness.
+    #[command(after_help = "Examples:\n  tributary tables\n  tributary tables --housekeeping --json")]
+    Tables(Tables),
+    /// Asks the tables in SQL; table and column names are those of `tributary schema`.
+    #[command(after_help = QUERIES)]
+    Query(Query),
+    /// Prints the statements that make the tables known to Amazon Athena.
+    #[command(after_help = "Example:\n  tributary athena-ddl --database customers > customers.sql")]
+    AthenaDdl(AthenaDdl),
     /// Prints the customer schema: a list of tables, one table, or JSON Schema.
     #[command(
         after_help = "Examples:\n  tributary schema\n  tributary schema ticket --json > ticket.schema.json"
@@ -165,6 +174,9 @@ pub(crate) struct Sync {
     /// fifth of what is known is otherwise taken for a broken one.
     #[arg(long, requires = "selection")]
     accept_deletions: bool,
+    /// Leave what landed for the next committer instead of bringing it into the tables.
+    #[arg(long)]
+    pub(crate) no_tables: bool,
 }
 
 impl Sync {
@@ -181,12 +193,15 @@ pub(crate) struct Serve {
     /// Where to listen for webhooks.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     pub(crate) listen: std::net::SocketAddr,
-    /// How long to wait between two syncs.
-    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = duration, conflicts_with = "no_sync")]
+    /// How long to wait between two syncs, and between bringing what landed into the tables.
+    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = duration)]
     pub(crate) every: Duration,
     /// Receive webhooks only.
     #[arg(long)]
     pub(crate) no_sync: bool,
+    /// Leave what landed for another committer instead of bringing it into the tables after each sync.
+    #[arg(long)]
+    pub(crate) no_tables: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -211,6 +226,51 @@ pub(crate) struct QuarantineList {
     /// Print the records themselves, which may be about people.
     #[arg(long)]
     pub(crate) show: bool,
+}
+
+const QUERIES: &str = "\
+Examples:
+  tributary query \"SELECT type, count(*) FROM interactions GROUP BY type ORDER BY 2 DESC\"
+  tributary query \"SELECT * FROM timeline WHERE subject_key = 'zendesk/helpdesk/user/7' ORDER BY occurred_at\"
+  tributary query \"SELECT * FROM current_consents\" --csv > consents.csv
+  tributary query 'SELECT number, total_minor FROM \"order\"' --parquet orders.parquet
+
+Views: timeline, current_consents, orders_with_lines.";
+
+#[derive(Debug, Args)]
+pub(crate) struct Query {
+    /// The query.
+    #[arg(value_name = "SQL")]
+    pub(crate) sql: String,
+    /// Write CSV instead of a table.
+    #[arg(long, conflicts_with_all = ["json", "parquet"])]
+    pub(crate) csv: bool,
+    /// Write a Parquet file instead of a table.
+    #[arg(long, value_name = "FILE", conflicts_with = "json")]
+    pub(crate) parquet: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Tables {
+    /// First bring what has landed into the tables, as `sync` and `serve` do by themselves.
+    #[arg(long)]
+    pub(crate) commit: bool,
+    /// First merge small files, shorten the logs and remove what nothing refers to any longer.
+    #[arg(long)]
+    pub(crate) housekeeping: bool,
+    /// With --housekeeping: keep files that left a table this long, for queries that began before.
+    #[arg(long, value_name = "TIME", default_value = "24h", value_parser = duration)]
+    pub(crate) keep: Duration,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AthenaDdl {
+    /// The database (schema) to create in the Glue catalog.
+    #[arg(long, default_value = "tributary")]
+    pub(crate) database: String,
+    /// The bucket of the deployment; that of the settings when absent.
+    #[arg(long)]
+    pub(crate) bucket: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -137,3 +137,18 @@ mod tests {
         assert!(failure.to_string().ends_with("hint: wait a little and try again"));
     }
 }
+
+impl From<lake::LakeError> for Failure {
+    fn from(error: lake::LakeError) -> Self {
+        let mut what = error.to_string();
+        let mut cause = std::error::Error::source(&error);
+        while let Some(because) = cause {
+            what = format!("{what}: {because}");
+            cause = because.source();
+        }
+        match error {
+            lake::LakeError::Setting(_) => Self::misuse(what, "see docs/lake.md"),
+            _ => Self::failed(what, "nothing that landed is lost; `tributary tables --commit` tries again"),
+        }
+    }
+}

@@ -92,6 +92,15 @@ impl Session {
         self.embedded.as_ref().map(Embedded::endpoints)
     }
 
+    /// Where landed rows and tables are.
+    pub(crate) async fn lake(&self) -> Result<lake::Place, Failure> {
+        let config = match &self.embedded {
+            Some(embedded) => embedded.aws_config(),
+            None => aws_config().await,
+        };
+        Ok(lake::Place::bucket(&config, &self.names.bucket)?)
+    }
+
     /// The environment under which other tools use the embedded stores.
     pub(crate) fn env(&self) -> Vec<(&'static str, String)> {
         self.embedded.as_ref().map(Embedded::env).unwrap_or_default()

@@ -29,6 +29,16 @@ pub enum Point {
     AfterDeliveryDone,
     /// The source gave a new pair of tokens, which is not yet saved.
     AfterTokenRefresh,
+    /// The manifest of a batch names its landing objects, nothing is built yet.
+    AfterManifest,
+    /// Some of the files of a table are written, no log names them yet.
+    AfterSomeFiles,
+    /// All files of a table are written, no log names them yet.
+    AfterFiles,
+    /// The batch is in one table, perhaps not in the others.
+    AfterTableCommit,
+    /// The batch is in all tables, its landing objects are still there.
+    BeforeLandingRemoved,
 }
 
 impl Point {
@@ -46,6 +56,11 @@ impl Point {
         Self::AfterDeliveryLanded,
         Self::AfterDeliveryDone,
         Self::AfterTokenRefresh,
+        Self::AfterManifest,
+        Self::AfterSomeFiles,
+        Self::AfterFiles,
+        Self::AfterTableCommit,
+        Self::BeforeLandingRemoved,
     ];
 
     /// The name for `TRIBUTARY_CRASH_AT`.
@@ -63,6 +78,11 @@ impl Point {
             Self::AfterDeliveryLanded => "after_delivery_landed",
             Self::AfterDeliveryDone => "after_delivery_done",
             Self::AfterTokenRefresh => "after_token_refresh",
+            Self::AfterManifest => "after_manifest",
+            Self::AfterSomeFiles => "after_some_files",
+            Self::AfterFiles => "after_files",
+            Self::AfterTableCommit => "after_table_commit",
+            Self::BeforeLandingRemoved => "before_landing_removed",
         }
     }
 }

@@ -62,7 +62,7 @@ pub async fn webhook(sources: &Sources) -> Result<(), Error> {
 }
 
 /// Structured logs on stdout, written at once: a frozen function flushes nothing.
-fn log() {
+pub fn log() {
     let filter = crate::logging::filter("info");
     tracing_subscriber::fmt()
         .json()

@@ -157,6 +157,13 @@ impl Puller<'_> {
             }
         }
         run.seconds = started.elapsed().as_secs_f64();
+        let idle = run.ledger.pages == 0 && run.outcome != Outcome::Failed;
+        if held.is_some()
+            && !idle
+            && let Err(failure) = self.landing.report(&run).await
+        {
+            error!(connection, stream = name, error = failure.chain(), "the run was not reported to the tables");
+        }
         if let Some(held) = &held
             && let Err(failure) = self.state.finish(held, &run, not_before).await
         {

@@ -1,17 +1,20 @@
 //! One file per command.
 
+mod athena;
 mod check;
 mod demo;
 mod init;
 mod new;
 mod preview;
 mod quarantine;
+mod query;
 mod replay;
 mod schema;
 mod serve;
 mod status;
 mod streams;
 mod sync;
+mod tables;
 
 use crate::arguments::{Arguments, Command};
 use crate::failure::{Exit, Failure};
@@ -30,6 +33,9 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Status(selected) => status::run(global, &selected.selection()).await,
         Command::Quarantine(quarantine) => quarantine::run(global, quarantine).await,
         Command::Replay(selected) => replay::run(global, &selected.selection()).await,
+        Command::Tables(tables) => tables::run(global, tables).await,
+        Command::Query(query) => query::run(global, query).await,
+        Command::AthenaDdl(options) => athena::run(global, options).await,
         Command::Schema(schema) => schema::run(global, schema),
         Command::New(new) => new::run(global, new),
     }

@@ -13,6 +13,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::arguments::{Global, Serve};
+use crate::command::tables::{commit, told};
 use crate::display::{grouped, say};
 use crate::failure::{Exit, Failure};
 use crate::log::tell;
@@ -48,12 +49,7 @@ async fn receive(
     let door = Door::open(session, listener, inlet, stop.clone())?;
     announce(global, serve, session, door.address);
     let watch = Watch::new(&Global { quiet: true, ..global.clone() });
-    let schedule = async {
-        if serve.no_sync {
-            std::future::pending::<()>().await;
-        }
-        keep_reading(global, session, serve.every, &watch).await;
-    };
+    let schedule = keep_reading(global, session, serve, &watch);
     tokio::select! {
         () = schedule => {}
         () = super::interrupt() => tell("stopping: deliveries under way are finished first"),
@@ -64,27 +60,44 @@ async fn receive(
     Ok(Exit::Success)
 }
 
-/// Reads all streams, waits, and so on; a run cut off by the end of the process goes on with the next one.
-async fn keep_reading(global: &Global, session: &Session, every: Duration, watch: &Watch) {
+/// Reads all streams, commits, waits, and so on; what is cut off by the end of the process goes on with the next one.
+async fn keep_reading(global: &Global, session: &Session, serve: &Serve, watch: &Watch) {
     loop {
-        match session.hub.sync(&Selection::default(), Budget::unlimited(), watch).await {
-            Err(error) => tell(&format!("sync failed: {}", error.chain())),
-            Ok(runs) => {
-                let landed: u64 = runs.iter().map(|run| run.ledger.landed).sum();
-                let failed = runs.iter().filter(|run| run.outcome == Outcome::Failed).count();
-                if !global.quiet {
-                    tell(&format!(
-                        "synced {} streams: {} records landed, {failed} failed",
-                        runs.len(),
-                        grouped(landed)
-                    ));
-                }
-                for remark in crate::display::remarks(&runs) {
-                    tell(&remark);
-                }
+        if !serve.no_sync {
+            read(global, session, watch).await;
+        }
+        if !serve.no_tables {
+            match bring(session).await {
+                Ok(Some(line)) if !global.quiet => tell(&line),
+                Ok(_) => {}
+                Err(failure) => tell(&failure.to_string()),
             }
         }
-        tokio::time::sleep(every).await;
+        tokio::time::sleep(serve.every).await;
+    }
+}
+
+async fn bring(session: &Session) -> Result<Option<String>, Failure> {
+    Ok(told(&commit(&session.lake().await?).await?))
+}
+
+async fn read(global: &Global, session: &Session, watch: &Watch) {
+    match session.hub.sync(&Selection::default(), Budget::unlimited(), watch).await {
+        Err(error) => tell(&format!("sync failed: {}", error.chain())),
+        Ok(runs) => {
+            let landed: u64 = runs.iter().map(|run| run.ledger.landed).sum();
+            let failed = runs.iter().filter(|run| run.outcome == Outcome::Failed).count();
+            if !global.quiet {
+                tell(&format!(
+                    "synced {} streams: {} records landed, {failed} failed",
+                    runs.len(),
+                    grouped(landed)
+                ));
+            }
+            for remark in crate::display::remarks(&runs) {
+                tell(&remark);
+            }
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use shared::hub::Selection;
 use shared::ledger::Run;
 
 use crate::arguments::{Global, Sync};
+use crate::command::tables::{commit, told};
 use crate::display::{ledger, remarks, say, say_json};
 use crate::failure::{Exit, Failure};
 use crate::log::tell;
@@ -28,10 +29,12 @@ async fn read(global: &Global, sync: &Sync, session: &Session) -> Result<Exit, F
         tell("interrupted; the next `tributary sync` goes on from the saved cursors");
         return Ok(Exit::Interrupted);
     };
+    let committed = if sync.no_tables { Vec::new() } else { commit(&session.lake().await?).await? };
     if global.json {
-        say_json(&json!({ "runs": runs }))?;
+        say_json(&json!({ "runs": runs, "committed": committed }))?;
     } else {
         summary(&runs);
+        told(&committed).iter().for_each(say);
     }
     Ok(Exit::of(&runs))
 }

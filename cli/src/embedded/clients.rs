@@ -10,6 +10,18 @@ use super::Endpoints;
 pub(super) const KEY: &str = "local";
 const REGION: &str = "us-east-1";
 
+/// For libraries that take settings instead of a client; good for S3 only.
+pub(super) fn config(s3_endpoint: &str) -> aws_config::SdkConfig {
+    use s3::config::{BehaviorVersion, Credentials, Region, SharedCredentialsProvider};
+    let credentials = Credentials::new(KEY, KEY, None, None, "tributary");
+    aws_config::SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(REGION))
+        .endpoint_url(s3_endpoint)
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .build()
+}
+
 pub(super) fn s3(endpoint: &str) -> s3::Client {
     use s3::config::{BehaviorVersion, Credentials, Region, StalledStreamProtectionConfig};
     let config = s3::Config::builder()

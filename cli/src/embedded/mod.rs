@@ -111,6 +111,11 @@ impl Embedded {
         &self.endpoints
     }
 
+    /// Region, credentials and endpoint of S3, for libraries that bring a client of their own.
+    pub fn aws_config(&self) -> aws_config::SdkConfig {
+        clients::config(&self.endpoints().s3)
+    }
+
     /// An S3 client for this folder; clones share connections.
     pub fn s3_client(&self) -> aws_sdk_s3::Client {
         self.s3.clone()

@@ -15,11 +15,12 @@ use serde_json::value::RawValue;
 pub use objects::{Created, Objects, compress, decompress};
 pub use records::{ItemKey, Records};
 
+use crate::clock;
 use crate::config::Connection;
 use crate::crash::{Point, point};
-use crate::error::{Error, Invalid};
+use crate::error::{Error, Invalid, json_reason};
 use crate::fields::Fields;
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, Outcome, Run};
 use crate::roster::{Group, Roster};
 use crate::rows::{MapContext, Mapped, Rows};
 use crate::schema::{Sha256, Timestamp};
@@ -138,6 +139,41 @@ pub struct Quarantined {
     pub record: Box<RawValue>,
 }
 
+/// What the tables say beside the rows: one line of `reports/`.
+#[derive(Serialize)]
+#[serde(tag = "table", rename_all = "snake_case")]
+enum Report<'a> {
+    /// A record did not map; the record itself is in `quarantine/`.
+    Quarantine {
+        raw_key: &'a str,
+        connection_id: &'a str,
+        stream: &'a str,
+        field: &'a str,
+        reason: &'a str,
+        received_at: Timestamp,
+    },
+    /// A run of a stream ended.
+    Ledger {
+        connection_id: &'a str,
+        stream: &'a str,
+        started_at: Timestamp,
+        outcome: Outcome,
+        #[serde(flatten)]
+        ledger: &'a Ledger,
+        seconds: f64,
+        watermark: Option<Timestamp>,
+        received_at: Timestamp,
+    },
+}
+
+impl Report<'_> {
+    fn write(&self, out: &mut Vec<u8>) -> Result<(), Error> {
+        serde_json::to_writer(&mut *out, self).map_err(|error| Error::Invariant(json_reason(&error)))?;
+        out.push(b'\n');
+        Ok(())
+    }
+}
+
 /// Everything that lands goes through here.
 #[derive(Clone, Debug)]
 pub struct Landing {
@@ -215,6 +251,8 @@ impl Landing {
             let key = format!("quarantine/{connection}/{stream}/dt={day}/{name}.ndjson.zst");
             let notes = [("raw-key", batch.raw_key.to_owned())];
             self.objects.create(&key, compress(&sheet.quarantine)?, &notes).await?;
+            let key = format!("reports/{connection}/{stream}/dt={day}/{name}.ndjson.zst");
+            self.objects.create(&key, compress(&sheet.quarantine_report)?, &[]).await?;
             point(Point::AfterQuarantine);
         }
         if batch.customers {
@@ -227,6 +265,26 @@ impl Landing {
             self.roster.forget(group, &sheet.buried(object)).await?;
         }
         Ok(ledger)
+    }
+
+    /// Reports how a run ended, for the table `ledger`: `reports/<connection>/<stream>/dt=<day>/run-<start>.ndjson.zst`.
+    pub async fn report(&self, run: &Run) -> Result<(), Error> {
+        let Run { connection, stream, started_at, .. } = run;
+        let mut line = Vec::new();
+        let report = Report::Ledger {
+            connection_id: connection,
+            stream,
+            started_at: *started_at,
+            outcome: run.outcome,
+            ledger: &run.ledger,
+            seconds: run.seconds,
+            watermark: run.watermark,
+            received_at: clock::now(),
+        };
+        report.write(&mut line)?;
+        let (day, start) = (day(*started_at), started_at.as_micros());
+        let key = format!("reports/{connection}/{stream}/dt={day}/run-{start}.ndjson.zst");
+        self.objects.create(&key, compress(&line)?, &[]).await.map(drop)
     }
 
     /// Writes the rows that are not known yet as one object; returns its key and whether it is new.

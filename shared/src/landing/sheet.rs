@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use super::records::{Body, ItemKey, Known, Write};
-use super::{Attempt, Batch, Created, MAPPER_VERSION, Quarantined};
+use super::{Attempt, Batch, Created, MAPPER_VERSION, Place, Quarantined, Report};
 use crate::clock;
 use crate::error::{Error, Invalid, json_reason};
 use crate::ledger::Ledger;
@@ -23,6 +23,8 @@ pub(super) struct Sheet<'a> {
     pub(super) rows: Vec<Row>,
     /// Quarantined records, a line each.
     pub(super) quarantine: Vec<u8>,
+    /// Where they are and why, for the tables, a line each.
+    pub(super) quarantine_report: Vec<u8>,
     /// Which records those are, and why.
     quarantine_identity: Vec<u8>,
     /// Objects and ids of which a record says only that they are there.
@@ -63,6 +65,7 @@ impl<'a> Sheet<'a> {
             batch,
             rows: Vec::new(),
             quarantine: Vec::new(),
+            quarantine_report: Vec::new(),
             quarantine_identity: Vec::new(),
             present: Vec::new(),
             ledger: Ledger::default(),
@@ -98,9 +101,19 @@ impl<'a> Sheet<'a> {
                     self.quarantine_identity.extend_from_slice(part.as_bytes());
                     self.quarantine_identity.push(0);
                 }
+                let Place { connection, stream, .. } = self.batch.place;
+                let report = Report::Quarantine {
+                    raw_key: &raw_key,
+                    connection_id: connection,
+                    stream,
+                    field: &field,
+                    reason: &reason,
+                    received_at: self.batch.received_at,
+                };
+                report.write(&mut self.quarantine_report)?;
                 let quarantined = Quarantined {
-                    connection: self.batch.place.connection.to_owned(),
-                    stream: self.batch.place.stream.to_owned(),
+                    connection: connection.to_owned(),
+                    stream: stream.to_owned(),
                     field,
                     reason,
                     received_at: self.batch.received_at,

@@ -1,0 +1,22 @@
+#![doc = include_str!("../README.md")]
+
+mod committer;
+mod error;
+mod facts;
+mod fold;
+mod housekeeping;
+mod intake;
+pub mod lambda;
+pub mod layout;
+mod manifest;
+mod place;
+mod table;
+mod views;
+
+pub use committer::commit;
+pub use error::LakeError;
+pub use facts::{TableFacts, tables};
+pub use housekeeping::{Housekept, housekeep};
+pub use manifest::{Committed, Folded};
+pub use place::Place;
+pub use views::{VIEWS, View, athena_ddl, type_name};
