@@ -96,7 +96,9 @@ pub(crate) enum Command {
     )]
     Replay(Selected),
     /// Shows the tables: rows, files, bytes, version and freshness.
-    #[command(after_help = "Examples:\n  tributary tables\n  tributary tables --housekeeping --json")]
+    #[command(
+        after_help = "Examples:\n  tributary tables\n  tributary tables --housekeeping --json"
+    )]
     Tables(Tables),
     /// Asks the tables in SQL; table and column names are those of `tributary schema`.
     #[command(after_help = QUERIES)]

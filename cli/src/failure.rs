@@ -148,7 +148,10 @@ impl From<lake::LakeError> for Failure {
         }
         match error {
             lake::LakeError::Setting(_) => Self::misuse(what, "see docs/lake.md"),
-            _ => Self::failed(what, "nothing that landed is lost; `tributary tables --commit` tries again"),
+            _ => Self::failed(
+                what,
+                "nothing that landed is lost; `tributary tables --commit` tries again",
+            ),
         }
     }
 }

@@ -162,7 +162,12 @@ impl Puller<'_> {
             && !idle
             && let Err(failure) = self.landing.report(&run).await
         {
-            error!(connection, stream = name, error = failure.chain(), "the run was not reported to the tables");
+            error!(
+                connection,
+                stream = name,
+                error = failure.chain(),
+                "the run was not reported to the tables"
+            );
         }
         if let Some(held) = &held
             && let Err(failure) = self.state.finish(held, &run, not_before).await

@@ -11,7 +11,9 @@ use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::dataframe::DataFrameWriteOptions;
 use datafusion::datasource::MemTable;
 use datafusion::datasource::file_format::parquet::ParquetFormat;
-use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl};
+use datafusion::datasource::listing::{
+    ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl,
+};
 use datafusion::error::DataFusionError;
 use datafusion::prelude::{DataFrame, SessionConfig, SessionContext};
 use lake::{Place, VIEWS, layout};
@@ -87,7 +89,10 @@ pub(crate) async fn context(place: &Place) -> Result<SessionContext, Failure> {
 }
 
 /// The rows of a query, for the demo and for tests.
-pub(crate) async fn rows(context: &SessionContext, sql: &str) -> Result<(SchemaRef, Vec<RecordBatch>), Failure> {
+pub(crate) async fn rows(
+    context: &SessionContext,
+    sql: &str,
+) -> Result<(SchemaRef, Vec<RecordBatch>), Failure> {
     let frame = context.sql(sql).await.map_err(|error| wrong(&error))?;
     let schema: SchemaRef = Arc::new(frame.schema().as_arrow().clone());
     Ok((schema, frame.collect().await.map_err(|error| wrong(&error))?))
@@ -101,7 +106,8 @@ async fn write_parquet(frame: DataFrame, file: &Path) -> Result<Exit, Failure> {
     let written = frame.write_parquet(path, options, None).await.map_err(|error| wrong(&error))?;
     let rows = written.iter().filter_map(|batch| {
         use datafusion::arrow::array::AsArray as _;
-        let counts = batch.column(0).as_primitive_opt::<datafusion::arrow::datatypes::UInt64Type>()?;
+        let counts =
+            batch.column(0).as_primitive_opt::<datafusion::arrow::datatypes::UInt64Type>()?;
         datafusion::arrow::compute::sum(counts)
     });
     tell(&format!("{} rows written to {path}", grouped(rows.sum())));
@@ -120,7 +126,11 @@ fn json(batches: &[RecordBatch]) -> Result<String, Failure> {
 fn csv(schema: &SchemaRef, batches: &[RecordBatch]) -> Result<String, Failure> {
     if let Some(field) = schema.fields().iter().find(|field| is_nested(field.data_type())) {
         return Err(Failure::misuse(
-            format!("CSV has no way to write the column {}, a {}", field.name(), lake::type_name(field)),
+            format!(
+                "CSV has no way to write the column {}, a {}",
+                field.name(),
+                lake::type_name(field)
+            ),
             "select fields of it (name['given'], ext['vip']), or use --json or --parquet",
         ));
     }
@@ -129,7 +139,9 @@ fn csv(schema: &SchemaRef, batches: &[RecordBatch]) -> Result<String, Failure> {
         writer.write(batch).map_err(|error| wrong(&error.into()))?;
     }
     if batches.iter().all(|batch| batch.num_rows() == 0) {
-        writer.write(&RecordBatch::new_empty(Arc::clone(schema))).map_err(|error| wrong(&error.into()))?;
+        writer
+            .write(&RecordBatch::new_empty(Arc::clone(schema)))
+            .map_err(|error| wrong(&error.into()))?;
     }
     Ok(String::from_utf8(writer.into_inner()).unwrap_or_default())
 }
@@ -142,20 +154,28 @@ fn show(schema: &SchemaRef, batches: &[RecordBatch]) -> Result<(), Failure> {
     let total: usize = batches.iter().map(RecordBatch::num_rows).sum();
     say(rendered(schema, batches)?.to_string());
     if total > SHOWN {
-        tell(&format!("the first {SHOWN} of {} rows; --json, --csv and --parquet give all", grouped(total as u64)));
+        tell(&format!(
+            "the first {SHOWN} of {} rows; --json, --csv and --parquet give all",
+            grouped(total as u64)
+        ));
     }
     Ok(())
 }
 
 /// The first rows as a table for people.
-pub(crate) fn rendered(schema: &SchemaRef, batches: &[RecordBatch]) -> Result<comfy_table::Table, Failure> {
+pub(crate) fn rendered(
+    schema: &SchemaRef,
+    batches: &[RecordBatch],
+) -> Result<comfy_table::Table, Failure> {
     let mut list = table([]);
     list.set_header(schema.fields().iter().map(|field| field.name().clone()));
     let options = FormatOptions::default().with_null("");
     let mut left = SHOWN;
     for batch in batches {
-        let columns = batch.columns().iter().map(|column| ArrayFormatter::try_new(column.as_ref(), &options));
-        let columns = columns.collect::<Result<Vec<_>, _>>().map_err(|error| wrong(&error.into()))?;
+        let columns =
+            batch.columns().iter().map(|column| ArrayFormatter::try_new(column.as_ref(), &options));
+        let columns =
+            columns.collect::<Result<Vec<_>, _>>().map_err(|error| wrong(&error.into()))?;
         for row in 0..batch.num_rows().min(left) {
             list.add_row(columns.iter().map(|column| column.value(row).to_string()));
         }

@@ -29,7 +29,8 @@ async fn read(global: &Global, sync: &Sync, session: &Session) -> Result<Exit, F
         tell("interrupted; the next `tributary sync` goes on from the saved cursors");
         return Ok(Exit::Interrupted);
     };
-    let committed = if sync.no_tables { Vec::new() } else { commit(&session.lake().await?).await? };
+    let committed =
+        if sync.no_tables { Vec::new() } else { commit(&session.lake().await?).await? };
     if global.json {
         say_json(&json!({ "runs": runs, "committed": committed }))?;
     } else {

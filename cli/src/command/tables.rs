@@ -42,7 +42,9 @@ async fn show(global: &Global, tables: &Tables, session: &Session) -> Result<Exi
     if tables.housekeeping {
         tell(&kept(&housekept));
     }
-    tell("hint: `tributary query \"SELECT * FROM timeline LIMIT 5\"`; docs/query.md has DuckDB, Polars, pandas, Spark and Athena");
+    tell(
+        "hint: `tributary query \"SELECT * FROM timeline LIMIT 5\"`; docs/query.md has DuckDB, Polars, pandas, Spark and Athena",
+    );
     Ok(Exit::Success)
 }
 
@@ -52,7 +54,10 @@ fn listing(found: &[TableFacts]) -> comfy_table::Table {
     for facts in found {
         let age = facts.fresh_at.map(|at| now.as_micros().saturating_sub(at.as_micros()));
         let age = age.map_or_else(String::new, |micros| {
-            format!("{} ago", human(Duration::from_micros(u64::try_from(micros).unwrap_or_default())))
+            format!(
+                "{} ago",
+                human(Duration::from_micros(u64::try_from(micros).unwrap_or_default()))
+            )
         });
         list.add_row([
             Cell::new(&facts.name),
@@ -93,6 +98,8 @@ pub(crate) async fn commit(place: &lake::Place) -> Result<Vec<Committed>, Failur
 pub(crate) fn told(committed: &[Committed]) -> Option<String> {
     let tables: std::collections::BTreeSet<&str> =
         committed.iter().flat_map(|batch| batch.tables.keys().map(String::as_str)).collect();
-    let added: u64 = committed.iter().flat_map(|batch| batch.tables.values()).map(|folded| folded.added).sum();
-    (!committed.is_empty()).then(|| format!("tables: {} rows added in {} tables", grouped(added), tables.len()))
+    let added: u64 =
+        committed.iter().flat_map(|batch| batch.tables.values()).map(|folded| folded.added).sum();
+    (!committed.is_empty())
+        .then(|| format!("tables: {} rows added in {} tables", grouped(added), tables.len()))
 }

@@ -39,14 +39,18 @@ pub async fn commit(place: &Place, budget: Budget) -> Result<Vec<Committed>, Lak
     while budget.allows(slowest + slowest / 2) {
         let started = Instant::now();
         let (number, manifest) = match manifest::newest(place).await? {
-            Some(newest) if !newest.is_done => (newest.number, manifest::read(place, newest.number).await?),
+            Some(newest) if !newest.is_done => {
+                (newest.number, manifest::read(place, newest.number).await?)
+            }
             newest => {
                 let number = newest.as_ref().map_or(0, |newest| newest.number) + 1;
                 let previous = match &newest {
                     Some(newest) => manifest::read(place, newest.number).await?.objects,
                     None => Vec::new(),
                 };
-                let Some(manifest) = manifest::write(place, number, &previous).await? else { break };
+                let Some(manifest) = manifest::write(place, number, &previous).await? else {
+                    break;
+                };
                 (number, manifest)
             }
         };
@@ -62,17 +66,24 @@ pub async fn commit(place: &Place, budget: Budget) -> Result<Vec<Committed>, Lak
 }
 
 /// Commits one batch to all its tables; none if another committer did.
-async fn batch(place: &Place, number: u64, manifest: &Manifest) -> Result<Option<Committed>, LakeError> {
+async fn batch(
+    place: &Place,
+    number: u64,
+    manifest: &Manifest,
+) -> Result<Option<Committed>, LakeError> {
     let landed = match read(place, manifest, Intake::new()?).await {
         // One line does not fit: it alone is set aside, and its neighbours land.
         Err(LakeError::Line { .. }) => read(place, manifest, Intake::careful()?).await,
         landed => landed,
     };
     let landed = match landed {
-        Err(LakeError::Vanished { .. }) if manifest::is_done(place, number).await? => return Ok(None),
+        Err(LakeError::Vanished { .. }) if manifest::is_done(place, number).await? => {
+            return Ok(None);
+        }
         landed => landed?,
     };
-    let mut committed = Committed { batch: number, objects: manifest.objects.len(), tables: BTreeMap::new() };
+    let mut committed =
+        Committed { batch: number, objects: manifest.objects.len(), tables: BTreeMap::new() };
     for (landed_as, rows) in landed {
         for layout in layouts().iter().filter(|layout| layout.landed_as == landed_as) {
             if let Some(folded) = table(place, layout, &rows, number).await? {
@@ -84,7 +95,12 @@ async fn batch(place: &Place, number: u64, manifest: &Manifest) -> Result<Option
     manifest::finish(place, &committed).await?;
     point(Point::BeforeLandingRemoved);
     place.remove(&manifest.objects).await?;
-    tracing::info!(batch = number, objects = committed.objects, tables = committed.tables.len(), "committed");
+    tracing::info!(
+        batch = number,
+        objects = committed.objects,
+        tables = committed.tables.len(),
+        "committed"
+    );
     Ok(Some(committed))
 }
 
@@ -95,7 +111,8 @@ async fn read(place: &Place, manifest: &Manifest, mut intake: Intake) -> Result<
     });
     let mut objects = stream::iter(reads).buffered(READS_AT_ONCE);
     while let Some((key, object)) = objects.try_next().await? {
-        let lines = decompress(&object).map_err(|error| LakeError::store(format!("reading {key}"), error))?;
+        let lines = decompress(&object)
+            .map_err(|error| LakeError::store(format!("reading {key}"), error))?;
         intake.read(key, &lines, manifest.created_at)?;
     }
     intake.finish()
@@ -120,7 +137,12 @@ async fn table(
     }
     let buckets = Buckets::new(files.keys().cloned());
     let landed = landed.iter().map(RecordBatch::num_rows).sum::<usize>() as u64;
-    let mut fold = Fold { table: &table, ranking: &ranking, change: Change::default(), folded: Folded { rows: landed, ..Folded::default() } };
+    let mut fold = Fold {
+        table: &table,
+        ranking: &ranking,
+        change: Change::default(),
+        folded: Folded { rows: landed, ..Folded::default() },
+    };
     for (partition, rows) in split(&rows, &partitions(layout, &rows, &buckets)?)? {
         let files = files.remove(&partition).unwrap_or_default();
         fold.partition(&partition, &rows, files).await?;
@@ -149,7 +171,12 @@ struct Touched {
 }
 
 impl Fold<'_> {
-    async fn partition(&mut self, partition: &str, new: &RecordBatch, files: Vec<DataFile>) -> Result<(), LakeError> {
+    async fn partition(
+        &mut self,
+        partition: &str,
+        new: &RecordBatch,
+        files: Vec<DataFile>,
+    ) -> Result<(), LakeError> {
         let (touched, untouched, remaining) = self.compare(new, files).await?;
         self.folded.added += remaining.num_rows() as u64;
         if touched.is_empty() && remaining.num_rows() == 0 {
@@ -161,7 +188,10 @@ impl Fold<'_> {
                 self.append(partition, touched, &remaining).await
             }
             Kind::Current => {
-                let whole = |file: DataFile| Touched { stays: vec![true; usize::try_from(file.rows).unwrap_or_default()], file };
+                let whole = |file: DataFile| Touched {
+                    stays: vec![true; usize::try_from(file.rows).unwrap_or_default()],
+                    file,
+                };
                 let all = touched.into_iter().chain(untouched.into_iter().map(whole)).collect();
                 self.merge(partition, all, &remaining).await
             }
@@ -169,7 +199,11 @@ impl Fold<'_> {
     }
 
     /// Which files lose rows to the new ones, which do not, and which of the new rows stay.
-    async fn compare(&mut self, new: &RecordBatch, files: Vec<DataFile>) -> Result<(Vec<Touched>, Vec<DataFile>, RecordBatch), LakeError> {
+    async fn compare(
+        &mut self,
+        new: &RecordBatch,
+        files: Vec<DataFile>,
+    ) -> Result<(Vec<Touched>, Vec<DataFile>, RecordBatch), LakeError> {
         let mut contest = Contest::new(self.ranking, new)?;
         let index = contest.index();
         let mut decisive: Vec<&str> = self.ranking.columns().collect();
@@ -208,7 +242,12 @@ impl Fold<'_> {
     }
 
     /// Files that lose rows are written without them; the new rows are a file of their own.
-    async fn append(&mut self, partition: &str, touched: Vec<Touched>, new: &RecordBatch) -> Result<(), LakeError> {
+    async fn append(
+        &mut self,
+        partition: &str,
+        touched: Vec<Touched>,
+        new: &RecordBatch,
+    ) -> Result<(), LakeError> {
         for touched in touched {
             let mut writer = FileWriter::new(self.table, partition)?;
             self.copy(&touched, |rows| writer.push(&rows)).await?;
@@ -221,7 +260,12 @@ impl Fold<'_> {
     }
 
     /// One file out of all; two when it is too large, by the next bit of the hash.
-    async fn merge(&mut self, bucket: &str, old: Vec<Touched>, new: &RecordBatch) -> Result<(), LakeError> {
+    async fn merge(
+        &mut self,
+        bucket: &str,
+        old: Vec<Touched>,
+        new: &RecordBatch,
+    ) -> Result<(), LakeError> {
         let rows = old.iter().map(|touched| touched.file.rows).sum::<u64>() + new.num_rows() as u64;
         if rows > ROWS_OF_A_BUCKET {
             return self.halve(bucket, old, new).await;
@@ -235,13 +279,20 @@ impl Fold<'_> {
         self.finish(writer).await
     }
 
-    async fn halve(&mut self, bucket: &str, old: Vec<Touched>, new: &RecordBatch) -> Result<(), LakeError> {
+    async fn halve(
+        &mut self,
+        bucket: &str,
+        old: Vec<Touched>,
+        new: &RecordBatch,
+    ) -> Result<(), LakeError> {
         let key = self.table.layout.key[0];
         let ([first, second], _) = halves(bucket, &arrow::array::new_empty_array(&DataType::Utf8));
         let mut first = FileWriter::new(self.table, &first)?;
         let mut second = FileWriter::new(self.table, &second)?;
         let mut part = |rows: RecordBatch| -> Result<(), LakeError> {
-            let keys = rows.column_by_name(key).ok_or_else(|| LakeError::Columns("the key is missing".into()))?;
+            let keys = rows
+                .column_by_name(key)
+                .ok_or_else(|| LakeError::Columns("the key is missing".into()))?;
             let (_, in_second) = halves(bucket, keys);
             second.push(&filter_record_batch(&rows, &in_second)?)?;
             first.push(&filter_record_batch(&rows, &arrow::compute::not(&in_second)?)?)
@@ -256,7 +307,11 @@ impl Fold<'_> {
     }
 
     /// The rows of a file that stay.
-    async fn copy(&self, touched: &Touched, mut to: impl FnMut(RecordBatch) -> Result<(), LakeError>) -> Result<(), LakeError> {
+    async fn copy(
+        &self,
+        touched: &Touched,
+        mut to: impl FnMut(RecordBatch) -> Result<(), LakeError>,
+    ) -> Result<(), LakeError> {
         let mut at = 0;
         self.table
             .read(&touched.file, None, |rows| {
@@ -306,12 +361,16 @@ fn span(layout: &'static Layout, rows: &RecordBatch) -> Option<Span> {
 
 impl Span {
     fn misses(&self, file: &DataFile) -> bool {
-        let statistics = file.statistics.as_deref().and_then(|text| serde_json::from_str::<Value>(text).ok());
+        let statistics =
+            file.statistics.as_deref().and_then(|text| serde_json::from_str::<Value>(text).ok());
         let Some(statistics) = statistics else { return false };
         let bound = |of: &str| micros(&statistics[of][self.column]);
         match (bound("minValues"), bound("maxValues")) {
             // Other writers of statistics round times to milliseconds.
-            (Some(least), Some(greatest)) => greatest.saturating_add(1_000) < self.first || least.saturating_sub(1_000) > self.last,
+            (Some(least), Some(greatest)) => {
+                greatest.saturating_add(1_000) < self.first
+                    || least.saturating_sub(1_000) > self.last
+            }
             _ => false,
         }
     }
@@ -320,17 +379,27 @@ impl Span {
 fn micros(value: &Value) -> Option<i64> {
     match value {
         Value::Number(number) => number.as_i64(),
-        Value::String(text) => text.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_microsecond),
+        Value::String(text) => {
+            text.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_microsecond)
+        }
         _ => None,
     }
 }
 
 /// Merges the files of one partition, for housekeeping: nothing is compared, every row stays.
-pub(crate) async fn compact(table: &LakeTable, partition: &str, files: Vec<DataFile>) -> Result<Change, LakeError> {
+pub(crate) async fn compact(
+    table: &LakeTable,
+    partition: &str,
+    files: Vec<DataFile>,
+) -> Result<Change, LakeError> {
     let ranking = Ranking::new(table.layout)?;
-    let mut fold = Fold { table, ranking: &ranking, change: Change::default(), folded: Folded::default() };
+    let mut fold =
+        Fold { table, ranking: &ranking, change: Change::default(), folded: Folded::default() };
     let nothing = RecordBatch::new_empty(std::sync::Arc::clone(&table.columns));
-    let whole = |file: DataFile| Touched { stays: vec![true; usize::try_from(file.rows).unwrap_or_default()], file };
+    let whole = |file: DataFile| Touched {
+        stays: vec![true; usize::try_from(file.rows).unwrap_or_default()],
+        file,
+    };
     let all: Vec<Touched> = files.into_iter().map(whole).collect();
     match table.layout.kind {
         Kind::Current => fold.merge(partition, all, &nothing).await?,

@@ -29,7 +29,9 @@ pub enum LakeError {
         source: Cause,
     },
     /// Another committer was faster; what it committed stays, and the next run goes on from there.
-    #[error("another committer changed the table {table} in the meantime; the next run goes on from there")]
+    #[error(
+        "another committer changed the table {table} in the meantime; the next run goes on from there"
+    )]
     Overtaken {
         /// The table.
         table: String,
@@ -45,13 +47,17 @@ pub enum LakeError {
         reason: &'static str,
     },
     /// Rows were written by a newer version.
-    #[error("rows with version {theirs} of the schema wait for a newer lake function; deploy it, nothing is lost meanwhile")]
+    #[error(
+        "rows with version {theirs} of the schema wait for a newer lake function; deploy it, nothing is lost meanwhile"
+    )]
     Newer {
         /// The version of their schema.
         theirs: i64,
     },
     /// A landing object named by a manifest is gone although it is not committed.
-    #[error("the landing object {key} vanished before it was committed; `tributary replay` lands its raw page again")]
+    #[error(
+        "the landing object {key} vanished before it was committed; `tributary replay` lands its raw page again"
+    )]
     Vanished {
         /// The object.
         key: String,

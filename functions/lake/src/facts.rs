@@ -51,10 +51,13 @@ async fn facts(place: &Place, layout: &Layout, table: &LakeTable) -> Result<Tabl
     let files = table.files()?;
     let newest = files.iter().filter_map(|file| {
         let statistics: Value = serde_json::from_str(file.statistics.as_deref()?).ok()?;
-        let at = statistics["maxValues"].get("received_at").or_else(|| statistics["maxValues"].get("started_at"))?;
+        let at = statistics["maxValues"]
+            .get("received_at")
+            .or_else(|| statistics["maxValues"].get("started_at"))?;
         Timestamp::parse_rfc3339(at.as_str()?).ok()
     });
-    let urls = files.iter().map(|file| place.url_of(&format!("lake/{}/{}", layout.name, file.path)));
+    let urls =
+        files.iter().map(|file| place.url_of(&format!("lake/{}/{}", layout.name, file.path)));
     let urls = urls.collect::<Result<Vec<Url>, LakeError>>()?;
     Ok(TableFacts {
         name: layout.name.clone(),

@@ -56,7 +56,8 @@ impl Ranking {
 
     /// Keeps of each key the row that wins.
     pub(crate) fn winners(&self, batches: &[RecordBatch]) -> Result<RecordBatch, LakeError> {
-        let ranked: Vec<Ranked> = batches.iter().map(|batch| self.ranked(batch)).collect::<Result<_, _>>()?;
+        let ranked: Vec<Ranked> =
+            batches.iter().map(|batch| self.ranked(batch)).collect::<Result<_, _>>()?;
         let rows = batches.iter().map(RecordBatch::num_rows).sum();
         let mut at: HashMap<&[u8], usize> = HashMap::with_capacity(rows);
         let mut kept: Vec<(usize, usize)> = Vec::with_capacity(rows);
@@ -83,7 +84,10 @@ impl Ranking {
     }
 }
 
-fn columns<'n>(batch: &RecordBatch, names: impl Iterator<Item = &'n str>) -> Result<Vec<ArrayRef>, LakeError> {
+fn columns<'n>(
+    batch: &RecordBatch,
+    names: impl Iterator<Item = &'n str>,
+) -> Result<Vec<ArrayRef>, LakeError> {
     names
         .map(|name| {
             let column = batch.column_by_name(name).cloned();
@@ -111,7 +115,11 @@ impl<'r> Contest<'r> {
     }
 
     /// Which of these old rows stay; new rows that one of them outranks are dropped.
-    pub(crate) fn meet(&self, index: &HashMap<&[u8], usize>, old: &RecordBatch) -> Result<Met, LakeError> {
+    pub(crate) fn meet(
+        &self,
+        index: &HashMap<&[u8], usize>,
+        old: &RecordBatch,
+    ) -> Result<Met, LakeError> {
         let keys = self.ranking.keys(old)?;
         let rivals: Vec<Option<usize>> =
             (0..keys.num_rows()).map(|row| index.get(keys.row(row).data()).copied()).collect();
@@ -160,7 +168,10 @@ pub(crate) struct Met {
 }
 
 /// Rows by partition, in order of first appearance within each.
-pub(crate) fn split(rows: &RecordBatch, partitions: &[String]) -> Result<Vec<(String, RecordBatch)>, LakeError> {
+pub(crate) fn split(
+    rows: &RecordBatch,
+    partitions: &[String],
+) -> Result<Vec<(String, RecordBatch)>, LakeError> {
     let mut by_partition = std::collections::BTreeMap::<&str, Vec<u32>>::new();
     for (row, partition) in (0_u32..).zip(partitions) {
         by_partition.entry(partition).or_default().push(row);
@@ -170,16 +181,25 @@ pub(crate) fn split(rows: &RecordBatch, partitions: &[String]) -> Result<Vec<(St
     }
     by_partition
         .into_iter()
-        .map(|(name, indices)| Ok((name.to_owned(), take_record_batch(rows, &UInt32Array::from(indices))?)))
+        .map(|(name, indices)| {
+            Ok((name.to_owned(), take_record_batch(rows, &UInt32Array::from(indices))?))
+        })
         .collect()
 }
 
 /// Where the rows belong: the bucket of the key's hash among those there are, or the month.
-pub(crate) fn partitions(layout: &Layout, rows: &RecordBatch, buckets: &Buckets) -> Result<Vec<String>, LakeError> {
-    let [column] = columns(rows, std::iter::once(match layout.kind {
-        Kind::Current => layout.key[0],
-        Kind::Log => layout.time,
-    }))?
+pub(crate) fn partitions(
+    layout: &Layout,
+    rows: &RecordBatch,
+    buckets: &Buckets,
+) -> Result<Vec<String>, LakeError> {
+    let [column] = columns(
+        rows,
+        std::iter::once(match layout.kind {
+            Kind::Current => layout.key[0],
+            Kind::Log => layout.time,
+        }),
+    )?
     .try_into()
     .map_err(|_| LakeError::Columns("one column was asked for".into()))?;
     Ok(match layout.kind {
@@ -202,7 +222,10 @@ pub(crate) fn partitions(layout: &Layout, rows: &RecordBatch, buckets: &Buckets)
 fn month(micros: i64) -> String {
     const FIRST: i64 = 315_532_800_000_000;
     const LAST: i64 = 4_102_444_800_000_000;
-    let at = (FIRST..LAST).contains(&micros).then(|| jiff::Timestamp::from_microsecond(micros).ok()).flatten();
+    let at = (FIRST..LAST)
+        .contains(&micros)
+        .then(|| jiff::Timestamp::from_microsecond(micros).ok())
+        .flatten();
     at.map_or_else(|| "undated".to_owned(), |at| at.strftime("%Y-%m").to_string())
 }
 
@@ -221,7 +244,11 @@ impl Buckets {
         let hash = hash(key);
         let mut name = "b".to_owned();
         for depth in 0..u64::BITS {
-            let has_deeper = self.0.range(name.clone()..).next().is_some_and(|next| next.len() > name.len() && next.starts_with(&name));
+            let has_deeper = self
+                .0
+                .range(name.clone()..)
+                .next()
+                .is_some_and(|next| next.len() > name.len() && next.starts_with(&name));
             if self.0.contains(&name) || !has_deeper {
                 break;
             }
@@ -235,7 +262,10 @@ impl Buckets {
 pub(crate) fn halves(bucket: &str, keys: &ArrayRef) -> ([String; 2], BooleanArray) {
     let depth = u32::try_from(bucket.len().saturating_sub(1)).unwrap_or(u32::MAX);
     let keys = keys.as_string::<i32>();
-    let second = keys.iter().map(|key| bit(hash(key.unwrap_or_default()), depth) == '1').collect::<Vec<bool>>();
+    let second = keys
+        .iter()
+        .map(|key| bit(hash(key.unwrap_or_default()), depth) == '1')
+        .collect::<Vec<bool>>();
     ([format!("{bucket}0"), format!("{bucket}1")], BooleanArray::from(second))
 }
 
@@ -258,7 +288,10 @@ mod tests {
             let key = format!("zendesk/eu/user/{number}");
             let bucket = buckets.of(&key);
             let bits: String = (0..2).map(|depth| bit(hash(&key), depth)).collect();
-            assert_eq!(bucket, if bits.starts_with('1') { "b1".to_owned() } else { format!("b{bits}") });
+            assert_eq!(
+                bucket,
+                if bits.starts_with('1') { "b1".to_owned() } else { format!("b{bits}") }
+            );
         }
     }
 

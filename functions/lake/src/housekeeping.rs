@@ -41,7 +41,11 @@ pub struct Housekept {
 
 /// Does the nightly work on every table, as far as the budget goes. Files that no longer belong to a table stay for
 /// `keep`, for queries that began before.
-pub async fn housekeep(place: &Place, keep: Duration, budget: Budget) -> Result<Vec<Housekept>, LakeError> {
+pub async fn housekeep(
+    place: &Place,
+    keep: Duration,
+    budget: Budget,
+) -> Result<Vec<Housekept>, LakeError> {
     let mut kept = Vec::new();
     for layout in layouts() {
         if !budget.allows(ENOUGH) {
@@ -57,7 +61,11 @@ pub async fn housekeep(place: &Place, keep: Duration, budget: Budget) -> Result<
     Ok(kept)
 }
 
-async fn table(place: &Place, layout: &'static Layout, keep: Duration) -> Result<Option<Housekept>, LakeError> {
+async fn table(
+    place: &Place,
+    layout: &'static Layout,
+    keep: Duration,
+) -> Result<Option<Housekept>, LakeError> {
     let Some(mut table) = LakeTable::open(place, layout).await? else { return Ok(None) };
     let mut done = Housekept { table: layout.name.clone(), ..Housekept::default() };
     for (partition, files) in crowded(layout, table.files()?) {
@@ -79,7 +87,8 @@ async fn table(place: &Place, layout: &'static Layout, keep: Duration) -> Result
     let table = table.into_inner();
     create_checkpoint(&table, None).await.map_err(failed("the checkpoint"))?;
     done.log_entries = cleanup_metadata(&table, None).await.map_err(failed("cleaning the log"))?;
-    let keep = chrono::Duration::from_std(keep).map_err(|error| LakeError::Setting(format!("keep: {error}")))?;
+    let keep = chrono::Duration::from_std(keep)
+        .map_err(|error| LakeError::Setting(format!("keep: {error}")))?;
     let (_, vacuumed) = table
         .vacuum()
         .with_mode(VacuumMode::Full)

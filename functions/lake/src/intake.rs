@@ -67,24 +67,39 @@ impl Intake {
     }
 
     /// Reads the lines of one object of the landing zone.
-    pub(crate) fn read(&mut self, key: &str, object: &[u8], received_at: Timestamp) -> Result<(), LakeError> {
+    pub(crate) fn read(
+        &mut self,
+        key: &str,
+        object: &[u8],
+        received_at: Timestamp,
+    ) -> Result<(), LakeError> {
         let lines = object.split_inclusive(|byte| *byte == b'\n');
         for (number, line) in lines.enumerate() {
             let outcome = match table_of(line).and_then(|table| self.tables.get_mut(table)) {
-                Some(lines) if self.careful => lines.try_alone(line).and_then(|()| lines.push(line)),
+                Some(lines) if self.careful => {
+                    lines.try_alone(line).and_then(|()| lines.push(line))
+                }
                 Some(lines) => lines.push(line),
                 None => Err(Misfit::Line("names no table of this version")),
             };
             match outcome {
                 Ok(()) => {}
-                Err(Misfit::Line(reason)) if self.careful => self.set_aside(key, number, reason, received_at)?,
+                Err(Misfit::Line(reason)) if self.careful => {
+                    self.set_aside(key, number, reason, received_at)?
+                }
                 Err(misfit) => return Err(misfit.of(key, number)),
             }
         }
         Ok(())
     }
 
-    fn set_aside(&mut self, key: &str, number: usize, reason: &'static str, received_at: Timestamp) -> Result<(), LakeError> {
+    fn set_aside(
+        &mut self,
+        key: &str,
+        number: usize,
+        reason: &'static str,
+        received_at: Timestamp,
+    ) -> Result<(), LakeError> {
         let mut parts = key.split('/').skip(1);
         let row = Unreadable {
             raw_key: &format!("{key}#{number}"),
@@ -94,7 +109,12 @@ impl Intake {
             reason,
             received_at,
         };
-        tracing::error!(object = key, line = number, reason, "a landed line is no row; it went to the quarantine table");
+        tracing::error!(
+            object = key,
+            line = number,
+            reason,
+            "a landed line is no row; it went to the quarantine table"
+        );
         let line = serde_json::to_vec(&row).map_err(|error| LakeError::Columns(error.into()))?;
         let Some(lines) = self.tables.get_mut("quarantine") else { return Ok(()) };
         lines.push(&line).map_err(|misfit| misfit.of(key, number))
@@ -189,7 +209,8 @@ fn flat(layout: &Layout, batch: &RecordBatch) -> Result<RecordBatch, Misfit> {
     let columns = columns.ok_or(NOT_THE_COLUMNS)?;
     let batch = RecordBatch::try_new(Arc::clone(&layout.columns), columns);
     let batch = batch.map_err(|error| Misfit::Other(error.into()))?;
-    let is_missing = |key: &&str| batch.column_by_name(key).is_none_or(|column| column.null_count() > 0);
+    let is_missing =
+        |key: &&str| batch.column_by_name(key).is_none_or(|column| column.null_count() > 0);
     if layout.key.iter().any(is_missing) {
         return Err(Misfit::Line("lacks the columns of its key"));
     }

@@ -37,19 +37,25 @@ struct Event {
 /// Runs the function. Environment: `TRIBUTARY_BUCKET`.
 pub async fn run() -> Result<(), lambda_runtime::Error> {
     shared::lambda::log();
-    let bucket = std::env::var("TRIBUTARY_BUCKET")
-        .map_err(|_| LakeError::Setting("the environment variable TRIBUTARY_BUCKET is not set".to_owned()))?;
+    let bucket = std::env::var("TRIBUTARY_BUCKET").map_err(|_| {
+        LakeError::Setting("the environment variable TRIBUTARY_BUCKET is not set".to_owned())
+    })?;
     let place = Place::bucket(&shared::stores::aws_config().await, &bucket)?;
     let place = &place;
     lambda_runtime::run(lambda_runtime::service_fn(|event: LambdaEvent<Value>| async move {
-        let deadline = event.context.deadline().duration_since(SystemTime::now()).unwrap_or_default();
+        let deadline =
+            event.context.deadline().duration_since(SystemTime::now()).unwrap_or_default();
         let event: Event = serde_json::from_value(event.payload).unwrap_or_default();
         answer(place, &event, Budget::of(deadline.saturating_sub(RESERVE))).await
     }))
     .await
 }
 
-async fn answer(place: &Place, event: &Event, budget: Budget) -> Result<Value, lambda_runtime::Error> {
+async fn answer(
+    place: &Place,
+    event: &Event,
+    budget: Budget,
+) -> Result<Value, lambda_runtime::Error> {
     match event.task {
         Task::Commit => match commit(place, budget).await {
             Ok(committed) => Ok(json!({"committed": committed})),

@@ -114,7 +114,12 @@ static LAYOUTS: LazyLock<Vec<Layout>> = LazyLock::new(|| {
         });
     }
     layouts.push(report("quarantine", &["raw_key", "field"], "received_at", quarantine_columns()));
-    layouts.push(report("ledger", &["connection_id", "stream", "started_at"], "started_at", ledger_columns()));
+    layouts.push(report(
+        "ledger",
+        &["connection_id", "stream", "started_at"],
+        "started_at",
+        ledger_columns(),
+    ));
     layouts
 });
 
@@ -148,7 +153,12 @@ impl Layout {
     }
 }
 
-fn report(name: &'static str, key: &'static [&'static str], time: &'static str, columns: Vec<Field>) -> Layout {
+fn report(
+    name: &'static str,
+    key: &'static [&'static str],
+    time: &'static str,
+    columns: Vec<Field>,
+) -> Layout {
     let columns = Arc::new(Schema::new(columns));
     Layout {
         name: name.to_owned(),
@@ -186,8 +196,18 @@ fn quarantine_columns() -> Vec<Field> {
 }
 
 fn ledger_columns() -> Vec<Field> {
-    let counts = ["pages", "fetched", "landed", "unchanged", "quarantined", "filtered", "missed_by_webhook", "drifted"];
-    let mut columns = vec![text("connection_id"), text("stream"), time("started_at"), text("outcome")];
+    let counts = [
+        "pages",
+        "fetched",
+        "landed",
+        "unchanged",
+        "quarantined",
+        "filtered",
+        "missed_by_webhook",
+        "drifted",
+    ];
+    let mut columns =
+        vec![text("connection_id"), text("stream"), time("started_at"), text("outcome")];
     columns.extend(counts.map(number));
     columns.push(Field::new("seconds", DataType::Float64, true));
     columns.push(time("watermark"));
@@ -206,7 +226,8 @@ fn columns_of(schema: &Value) -> (SchemaRef, SchemaRef) {
         .filter(|(name, _)| !["table", "row"].contains(name))
         .map(|(name, field)| Field::new(name, data_type(field, definitions), true))
         .collect();
-    let mut content = struct_fields(resolve(&schema["properties"]["row"], definitions), definitions);
+    let mut content =
+        struct_fields(resolve(&schema["properties"]["row"], definitions), definitions);
     // What provenance says already (of whom, when) stands there only.
     content.retain(|field| provenance.iter().all(|known| known.name() != field.name()));
 
@@ -278,7 +299,9 @@ fn data_type(schema: &Value, definitions: &Value) -> DataType {
         return choice.map_or(DataType::Utf8, |choice| data_type(choice, definitions));
     }
     let kind = match &schema["type"] {
-        Value::Array(kinds) => kinds.iter().find_map(|kind| kind.as_str().filter(|kind| *kind != "null")),
+        Value::Array(kinds) => {
+            kinds.iter().find_map(|kind| kind.as_str().filter(|kind| *kind != "null"))
+        }
         kind => kind.as_str(),
     };
     match kind {
@@ -286,9 +309,11 @@ fn data_type(schema: &Value, definitions: &Value) -> DataType {
         Some("number") => DataType::Float64,
         Some("boolean") => DataType::Boolean,
         Some("string") if schema["format"] == "date-time" => timestamp(),
-        Some("array") => {
-            DataType::List(Arc::new(Field::new("element", data_type(&schema["items"], definitions), true)))
-        }
+        Some("array") => DataType::List(Arc::new(Field::new(
+            "element",
+            data_type(&schema["items"], definitions),
+            true,
+        ))),
         Some("object") if schema["additionalProperties"].is_object() => text_map(),
         Some("object") => DataType::Struct(Fields::from(struct_fields(schema, definitions))),
         _ => DataType::Utf8,
@@ -296,6 +321,7 @@ fn data_type(schema: &Value, definitions: &Value) -> DataType {
 }
 
 fn text_map() -> DataType {
-    let entries = [Field::new("key", DataType::Utf8, false), Field::new("value", DataType::Utf8, true)];
+    let entries =
+        [Field::new("key", DataType::Utf8, false), Field::new("value", DataType::Utf8, true)];
     DataType::Map(Arc::new(Field::new_struct("key_value", entries.to_vec(), false)), false)
 }

@@ -71,7 +71,9 @@ pub(crate) async fn newest(place: &Place) -> Result<Option<Newest>, LakeError> {
     let mut newest: Option<Newest> = None;
     for (key, _) in place.list("manifests/").await? {
         let name = key.trim_start_matches("manifests/");
-        let Some(number) = name.split('.').next().and_then(|number| number.parse().ok()) else { continue };
+        let Some(number) = name.split('.').next().and_then(|number| number.parse().ok()) else {
+            continue;
+        };
         let is_done = name.ends_with(".done.json");
         match &mut newest {
             Some(found) if found.number == number => found.is_done |= is_done,
@@ -88,14 +90,19 @@ pub(crate) async fn read(place: &Place, number: u64) -> Result<Manifest, LakeErr
     let Some(bytes) = place.read(&key).await? else {
         return Err(LakeError::store(format!("reading {key}"), "it is gone"));
     };
-    serde_json::from_slice(&bytes).map_err(|error| LakeError::store(format!("reading {key}"), error))
+    serde_json::from_slice(&bytes)
+        .map_err(|error| LakeError::store(format!("reading {key}"), error))
 }
 
 /// Writes the next manifest from what has landed; nothing when nothing has, or when another committer wrote it first.
 ///
 /// Objects of the batch before are removed: that batch is committed, and only their removal was interrupted. If one has
 /// landed anew since, its key says that it holds the same rows.
-pub(crate) async fn write(place: &Place, number: u64, before: &[String]) -> Result<Option<Manifest>, LakeError> {
+pub(crate) async fn write(
+    place: &Place,
+    number: u64,
+    before: &[String],
+) -> Result<Option<Manifest>, LakeError> {
     let (mut objects, mut left) = (Vec::new(), Vec::new());
     let mut bytes = 0;
     let before: HashSet<&str> = before.iter().map(String::as_str).collect();
@@ -105,7 +112,9 @@ pub(crate) async fn write(place: &Place, number: u64, before: &[String]) -> Resu
                 left.push(key);
                 continue;
             }
-            if !objects.is_empty() && (bytes + object.size > LARGEST_BATCH || objects.len() >= MOST_OBJECTS) {
+            if !objects.is_empty()
+                && (bytes + object.size > LARGEST_BATCH || objects.len() >= MOST_OBJECTS)
+            {
                 break;
             }
             bytes += object.size;

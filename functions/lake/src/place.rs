@@ -11,7 +11,10 @@ use object_store::aws::{AmazonS3Builder, AwsCredential, S3ConditionalPut};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
-use object_store::{CredentialProvider, ObjectMeta, ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, PutPayload};
+use object_store::{
+    CredentialProvider, ObjectMeta, ObjectStore, ObjectStoreExt as _, PutMode, PutOptions,
+    PutPayload,
+};
 use url::Url;
 
 use crate::error::LakeError;
@@ -41,9 +44,12 @@ impl Place {
         if let Some(provider) = config.credentials_provider() {
             builder = builder.with_credentials(Arc::new(SdkCredentials(provider)));
         }
-        let store = builder.build().map_err(|error| LakeError::store("connecting to the bucket", error))?;
+        let store =
+            builder.build().map_err(|error| LakeError::store("connecting to the bucket", error))?;
         let url = Url::parse(&format!("s3://{bucket}/"));
-        let url = url.map_err(|error| LakeError::Setting(format!("the bucket's name {bucket:?}: {error}")))?;
+        let url = url.map_err(|error| {
+            LakeError::Setting(format!("the bucket's name {bucket:?}: {error}"))
+        })?;
         Ok(Self { store: Arc::new(store), url })
     }
 
@@ -52,8 +58,9 @@ impl Place {
         let what = || format!("opening the folder {}", folder.display());
         std::fs::create_dir_all(folder).map_err(|error| LakeError::store(what(), error))?;
         let folder = folder.canonicalize().map_err(|error| LakeError::store(what(), error))?;
-        let url = Url::from_directory_path(&folder)
-            .map_err(|()| LakeError::Setting(format!("{} is no absolute folder", folder.display())))?;
+        let url = Url::from_directory_path(&folder).map_err(|()| {
+            LakeError::Setting(format!("{} is no absolute folder", folder.display()))
+        })?;
         Ok(Self { store: Arc::new(LocalFileSystem::new()), url })
     }
 
@@ -70,7 +77,8 @@ impl Place {
     /// The path of a key in [`Place::store`].
     pub fn path_of(&self, key: &str) -> Result<Path, LakeError> {
         let path = self.url_of(key)?;
-        Path::from_url_path(path.path()).map_err(|error| LakeError::store(format!("naming {key}"), error))
+        Path::from_url_path(path.path())
+            .map_err(|error| LakeError::store(format!("naming {key}"), error))
     }
 
     /// The folder of a table.
@@ -127,14 +135,17 @@ impl Place {
 
     /// Removes objects; one that is gone already is no error.
     pub(crate) async fn remove(&self, keys: &[String]) -> Result<(), LakeError> {
-        let paths: Vec<Path> = keys.iter().map(|key| self.path_of(key)).collect::<Result<_, _>>()?;
+        let paths: Vec<Path> =
+            keys.iter().map(|key| self.path_of(key)).collect::<Result<_, _>>()?;
         let removals = futures_util::stream::iter(paths.into_iter().map(Ok));
         let mut outcomes = self.store.delete_stream(Box::pin(removals));
         loop {
             match outcomes.try_next().await {
                 Ok(Some(_)) | Err(object_store::Error::NotFound { .. }) => {}
                 Ok(None) => return Ok(()),
-                Err(error) => return Err(LakeError::store("removing committed landing objects", error)),
+                Err(error) => {
+                    return Err(LakeError::store("removing committed landing objects", error));
+                }
             }
         }
     }
@@ -149,9 +160,8 @@ impl CredentialProvider for SdkCredentials {
     type Credential = AwsCredential;
 
     async fn get_credential(&self) -> object_store::Result<Arc<AwsCredential>> {
-        let found = self.0.provide_credentials().await.map_err(|error| object_store::Error::Generic {
-            store: "S3",
-            source: Box::new(error),
+        let found = self.0.provide_credentials().await.map_err(|error| {
+            object_store::Error::Generic { store: "S3", source: Box::new(error) }
         })?;
         Ok(Arc::new(AwsCredential {
             key_id: found.access_key_id().to_owned(),

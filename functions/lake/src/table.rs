@@ -43,7 +43,8 @@ const COMMITTER: &str = "committer";
 const ROW_GROUP: usize = 128 * 1024;
 
 /// Columns whose values hardly ever repeat: a dictionary of them is all cost.
-const UNREPEATED: &[&str] = &["record_key", "source_id", "interaction_id", "raw_key", "content_sha256"];
+const UNREPEATED: &[&str] =
+    &["record_key", "source_id", "interaction_id", "raw_key", "content_sha256"];
 
 /// A table as it was when it was opened.
 pub(crate) struct LakeTable {
@@ -75,7 +76,10 @@ pub(crate) struct Change {
 
 impl LakeTable {
     /// Opens a table, or says that there is none yet.
-    pub(crate) async fn open(place: &Place, layout: &'static Layout) -> Result<Option<Self>, LakeError> {
+    pub(crate) async fn open(
+        place: &Place,
+        layout: &'static Layout,
+    ) -> Result<Option<Self>, LakeError> {
         let log = place.log_of(&layout.name)?;
         let exists = log.is_delta_table_location().await;
         if !exists.map_err(|error| LakeError::table(&layout.name, "looking for the log", error))? {
@@ -85,7 +89,10 @@ impl LakeTable {
     }
 
     /// Opens a table, creating it if it is missing.
-    pub(crate) async fn open_or_create(place: &Place, layout: &'static Layout) -> Result<Self, LakeError> {
+    pub(crate) async fn open_or_create(
+        place: &Place,
+        layout: &'static Layout,
+    ) -> Result<Self, LakeError> {
         if let Some(table) = Self::open(place, layout).await? {
             return Ok(table);
         }
@@ -93,7 +100,8 @@ impl LakeTable {
         let partition = layout.partition();
         let columns = layout.columns.fields().iter().map(|field| (**field).clone());
         let partition_field = arrow::datatypes::Field::new(partition, DataType::Utf8, true);
-        let columns = kernel_fields(&Schema::new(columns.chain([partition_field]).collect::<Vec<_>>()))?;
+        let columns =
+            kernel_fields(&Schema::new(columns.chain([partition_field]).collect::<Vec<_>>()))?;
         let statistics: Vec<&str> = layout.statistics().collect();
         let created = CreateBuilder::new()
             .with_log_store(Arc::clone(&log))
@@ -101,15 +109,27 @@ impl LakeTable {
             .with_columns(columns)
             .with_partition_columns([partition])
             .with_save_mode(SaveMode::Ignore)
-            .with_configuration_property(TableProperty::DataSkippingStatsColumns, Some(statistics.join(",")))
-            .with_configuration_property(TableProperty::LogRetentionDuration, Some("interval 7 days"))
-            .with_configuration_property(TableProperty::DeletedFileRetentionDuration, Some("interval 1 days"))
+            .with_configuration_property(
+                TableProperty::DataSkippingStatsColumns,
+                Some(statistics.join(",")),
+            )
+            .with_configuration_property(
+                TableProperty::LogRetentionDuration,
+                Some("interval 7 days"),
+            )
+            .with_configuration_property(
+                TableProperty::DeletedFileRetentionDuration,
+                Some("interval 1 days"),
+            )
             .await;
         if let Err(error) = created {
             let another_did = matches!(
                 &error,
                 DeltaTableError::VersionAlreadyExists(_)
-                    | DeltaTableError::Transaction { source: TransactionError::MaxCommitAttempts(_) | TransactionError::VersionAlreadyExists(_) }
+                    | DeltaTableError::Transaction {
+                        source: TransactionError::MaxCommitAttempts(_)
+                            | TransactionError::VersionAlreadyExists(_)
+                    }
             );
             if !another_did {
                 return Err(LakeError::table(&layout.name, "creating the log", error));
@@ -120,7 +140,10 @@ impl LakeTable {
 
     async fn load(layout: &'static Layout, log: LogStoreRef) -> Result<Self, LakeError> {
         let mut table = DeltaTable::new(log);
-        table.load().await.map_err(|error| LakeError::table(&layout.name, "reading the log", error))?;
+        table
+            .load()
+            .await
+            .map_err(|error| LakeError::table(&layout.name, "reading the log", error))?;
         let known: Schema = snapshot(layout, &table)?.schema().as_ref().try_into_arrow()?;
         let (columns, new) = evolved(layout, &known);
         let added = kernel_fields(&Schema::new(new))?;
@@ -135,8 +158,10 @@ impl LakeTable {
     /// The last batch that is in it.
     pub(crate) async fn batch(&self) -> Result<Option<u64>, LakeError> {
         let log = self.table.log_store();
-        let version = snapshot(self.layout, &self.table)?.transaction_version(log.as_ref(), COMMITTER).await;
-        let version = version.map_err(|error| LakeError::table(&self.layout.name, "reading the log", error))?;
+        let version =
+            snapshot(self.layout, &self.table)?.transaction_version(log.as_ref(), COMMITTER).await;
+        let version = version
+            .map_err(|error| LakeError::table(&self.layout.name, "reading the log", error))?;
         Ok(version.and_then(|version| u64::try_from(version).ok()))
     }
 
@@ -148,7 +173,11 @@ impl LakeTable {
             .iter()
             .map(|file| DataFile {
                 path: file.path().into_owned(),
-                partition: file.partition_values_map().remove(partition).flatten().unwrap_or_default(),
+                partition: file
+                    .partition_values_map()
+                    .remove(partition)
+                    .flatten()
+                    .unwrap_or_default(),
                 bytes: u64::try_from(file.size()).unwrap_or_default(),
                 rows: file.num_records().unwrap_or_default() as u64,
                 statistics: file.stats(),
@@ -161,11 +190,20 @@ impl LakeTable {
     }
 
     /// Reads a file a batch at a time: some columns, or all; columns that it lacks are null.
-    pub(crate) async fn read<F>(&self, file: &DataFile, only: Option<&[&str]>, mut each: F) -> Result<(), LakeError>
+    pub(crate) async fn read<F>(
+        &self,
+        file: &DataFile,
+        only: Option<&[&str]>,
+        mut each: F,
+    ) -> Result<(), LakeError>
     where
         F: FnMut(RecordBatch) -> Result<(), LakeError>,
     {
-        let reader = ObjectReader { store: self.store(), path: Path::from(file.path.as_str()), size: file.bytes };
+        let reader = ObjectReader {
+            store: self.store(),
+            path: Path::from(file.path.as_str()),
+            size: file.bytes,
+        };
         let builder = ParquetRecordBatchStreamBuilder::new(reader).await?;
         let wanted = match only {
             None => Arc::clone(&self.columns),
@@ -185,7 +223,11 @@ impl LakeTable {
     }
 
     /// Writes rows as a file under a name of its own; a file that no commit names is as good as none.
-    pub(crate) async fn write(&self, partition: &str, rows: &[RecordBatch]) -> Result<DataFile, LakeError> {
+    pub(crate) async fn write(
+        &self,
+        partition: &str,
+        rows: &[RecordBatch],
+    ) -> Result<DataFile, LakeError> {
         let mut sheet = FileWriter::new(self, partition)?;
         for batch in rows {
             sheet.push(batch)?;
@@ -195,9 +237,14 @@ impl LakeTable {
 
     /// Commits a change as batch `number`, or as housekeeping. Never tried again on a newer version: a rewrite of
     /// files that another committer has changed would lose its rows.
-    pub(crate) async fn commit(&self, change: Change, number: Option<u64>) -> Result<u64, LakeError> {
+    pub(crate) async fn commit(
+        &self,
+        change: Change,
+        number: Option<u64>,
+    ) -> Result<u64, LakeError> {
         let partition = self.layout.partition();
-        let values = |file: &DataFile| HashMap::from([(partition.to_owned(), Some(file.partition.clone()))]);
+        let values =
+            |file: &DataFile| HashMap::from([(partition.to_owned(), Some(file.partition.clone()))]);
         let now = clock::now().as_micros() / 1000;
         let is_append = change.removed.is_empty();
         let mut actions = Vec::with_capacity(change.added.len() + change.removed.len() + 1);
@@ -234,7 +281,8 @@ impl LakeTable {
             CommitProperties::default().with_max_retries(0).with_cleanup_expired_logs(Some(false));
         if let Some(number) = number {
             let version = i64::try_from(number).unwrap_or(i64::MAX);
-            properties = properties.with_application_transaction(Transaction::new(COMMITTER, version));
+            properties =
+                properties.with_application_transaction(Transaction::new(COMMITTER, version));
         }
         let operation = DeltaOperation::Write {
             mode: if is_append { SaveMode::Append } else { SaveMode::Overwrite },
@@ -247,11 +295,15 @@ impl LakeTable {
             .await;
         match committed {
             Ok(committed) => Ok(u64::try_from(committed.version()).unwrap_or_default()),
-            Err(DeltaTableError::Transaction {
-                source: TransactionError::MaxCommitAttempts(_) | TransactionError::VersionAlreadyExists(_) | TransactionError::CommitConflict(_),
-            } | DeltaTableError::VersionAlreadyExists(_)) => {
-                Err(LakeError::Overtaken { table: self.layout.name.clone() })
-            }
+            Err(
+                DeltaTableError::Transaction {
+                    source:
+                        TransactionError::MaxCommitAttempts(_)
+                        | TransactionError::VersionAlreadyExists(_)
+                        | TransactionError::CommitConflict(_),
+                }
+                | DeltaTableError::VersionAlreadyExists(_),
+            ) => Err(LakeError::Overtaken { table: self.layout.name.clone() }),
             Err(error) => Err(LakeError::table(&self.layout.name, "the commit", error)),
         }
     }
@@ -272,7 +324,10 @@ impl LakeTable {
     }
 }
 
-fn snapshot<'t>(layout: &Layout, table: &'t DeltaTable) -> Result<&'t deltalake_core::table::state::DeltaTableState, LakeError> {
+fn snapshot<'t>(
+    layout: &Layout,
+    table: &'t DeltaTable,
+) -> Result<&'t deltalake_core::table::state::DeltaTableState, LakeError> {
     table.snapshot().map_err(|error| LakeError::table(&layout.name, "reading the log", error))
 }
 
@@ -284,7 +339,13 @@ fn kernel_fields(schema: &Schema) -> Result<Vec<StructField>, LakeError> {
 /// The columns of the layout and of the table together, and those that the table lacks.
 fn evolved(layout: &Layout, known: &Schema) -> (SchemaRef, Vec<arrow::datatypes::Field>) {
     let is_new = |name: &str| known.index_of(name).is_err();
-    let new: Vec<_> = layout.columns.fields().iter().filter(|field| is_new(field.name())).map(|field| (**field).clone()).collect();
+    let new: Vec<_> = layout
+        .columns
+        .fields()
+        .iter()
+        .filter(|field| is_new(field.name()))
+        .map(|field| (**field).clone())
+        .collect();
     let beyond = known.fields().iter().filter(|field| {
         field.name() != layout.partition() && layout.columns.index_of(field.name()).is_err()
     });
@@ -306,7 +367,10 @@ pub(crate) fn fitted(batch: &RecordBatch, columns: &SchemaRef) -> Result<RecordB
 }
 
 /// A column of structs with the fields that another version gave them.
-fn grown(column: &arrow::array::ArrayRef, to: &DataType) -> Result<arrow::array::ArrayRef, LakeError> {
+fn grown(
+    column: &arrow::array::ArrayRef,
+    to: &DataType,
+) -> Result<arrow::array::ArrayRef, LakeError> {
     use arrow::array::{ListArray, StructArray};
     Ok(match (column.data_type(), to) {
         (from, to) if from == to => Arc::clone(column),
@@ -322,7 +386,12 @@ fn grown(column: &arrow::array::ArrayRef, to: &DataType) -> Result<arrow::array:
         (DataType::List(_), DataType::List(item)) => {
             let from = column.as_list::<i32>();
             let items = grown(from.values(), item.data_type())?;
-            Arc::new(ListArray::try_new(Arc::clone(item), from.offsets().clone(), items, from.nulls().cloned())?)
+            Arc::new(ListArray::try_new(
+                Arc::clone(item),
+                from.offsets().clone(),
+                items,
+                from.nulls().cloned(),
+            )?)
         }
         _ => arrow::compute::cast(column, to)?,
     })
@@ -337,10 +406,16 @@ struct ObjectReader {
 
 impl AsyncFileReader for ObjectReader {
     fn get_bytes(&mut self, range: Range<u64>) -> BoxFuture<'_, parquet::errors::Result<Bytes>> {
-        self.store.get_range(&self.path, range).map_err(|error| ParquetError::External(error.into())).boxed()
+        self.store
+            .get_range(&self.path, range)
+            .map_err(|error| ParquetError::External(error.into()))
+            .boxed()
     }
 
-    fn get_byte_ranges(&mut self, ranges: Vec<Range<u64>>) -> BoxFuture<'_, parquet::errors::Result<Vec<Bytes>>> {
+    fn get_byte_ranges(
+        &mut self,
+        ranges: Vec<Range<u64>>,
+    ) -> BoxFuture<'_, parquet::errors::Result<Vec<Bytes>>> {
         async move {
             let read = self.store.get_ranges(&self.path, &ranges).await;
             read.map_err(|error| ParquetError::External(error.into()))
@@ -388,13 +463,15 @@ impl FileWriter {
             .set_max_row_group_row_count(Some(ROW_GROUP))
             .set_statistics_enabled(EnabledStatistics::None);
         for name in layout.statistics() {
-            properties = properties.set_column_statistics_enabled(ColumnPath::from(name), EnabledStatistics::Chunk);
+            properties = properties
+                .set_column_statistics_enabled(ColumnPath::from(name), EnabledStatistics::Chunk);
         }
         for name in UNREPEATED {
             properties = properties.set_column_dictionary_enabled(ColumnPath::from(*name), false);
         }
         let columns = Arc::clone(&table.columns);
-        let writer = ArrowWriter::try_new(Vec::new(), Arc::clone(&columns), Some(properties.build()))?;
+        let writer =
+            ArrowWriter::try_new(Vec::new(), Arc::clone(&columns), Some(properties.build()))?;
         let statistics = layout.statistics().map(|name| (name, Statistics::default())).collect();
         Ok(Self { layout, columns, partition: partition.to_owned(), writer, rows: 0, statistics })
     }
@@ -437,10 +514,14 @@ impl Statistics {
             DataType::Utf8 => {
                 let texts = column.as_string::<i32>();
                 let (least, greatest) = (min_string(texts), max_string(texts));
-                if let Some(least) = least && self.least.as_deref().is_none_or(|known| least < known) {
+                if let Some(least) = least
+                    && self.least.as_deref().is_none_or(|known| least < known)
+                {
                     self.least = Some(least.to_owned());
                 }
-                if let Some(greatest) = greatest && self.greatest.as_deref().is_none_or(|known| greatest > known) {
+                if let Some(greatest) = greatest
+                    && self.greatest.as_deref().is_none_or(|known| greatest > known)
+                {
                     self.greatest = Some(greatest.to_owned());
                 }
             }
@@ -473,13 +554,22 @@ fn statistics_json(rows: u64, columns: &[(&'static str, Statistics)]) -> String 
     };
     let (mut least, mut greatest, mut nulls) = (Map::new(), Map::new(), Map::new());
     for (name, of) in columns {
-        least.extend(shown(name, of.least.as_ref(), of.least_number).map(|value| ((*name).to_owned(), value)));
-        greatest.extend(shown(name, of.greatest.as_ref(), of.greatest_number).map(|value| ((*name).to_owned(), value)));
+        least.extend(
+            shown(name, of.least.as_ref(), of.least_number)
+                .map(|value| ((*name).to_owned(), value)),
+        );
+        greatest.extend(
+            shown(name, of.greatest.as_ref(), of.greatest_number)
+                .map(|value| ((*name).to_owned(), value)),
+        );
         nulls.insert((*name).to_owned(), json!(of.nulls));
     }
-    json!({"numRecords": rows, "minValues": least, "maxValues": greatest, "nullCount": nulls}).to_string()
+    json!({"numRecords": rows, "minValues": least, "maxValues": greatest, "nullCount": nulls})
+        .to_string()
 }
 
 fn instant(micros: i64) -> Option<String> {
-    jiff::Timestamp::from_microsecond(micros).ok().map(|at| at.strftime("%Y-%m-%dT%H:%M:%S%.6fZ").to_string())
+    jiff::Timestamp::from_microsecond(micros)
+        .ok()
+        .map(|at| at.strftime("%Y-%m-%dT%H:%M:%S%.6fZ").to_string())
 }

@@ -97,7 +97,10 @@ pub fn athena_ddl(database: &str, bucket: &str, tables: &[TableFacts]) -> String
                     qualify(&sql, table, &named)
                 };
             }
-            let _ = write!(ddl, "\n-- {about}\nCREATE OR REPLACE VIEW \"{database}\".\"{name}\" AS\n{sql};\n");
+            let _ = write!(
+                ddl,
+                "\n-- {about}\nCREATE OR REPLACE VIEW \"{database}\".\"{name}\" AS\n{sql};\n"
+            );
         } else {
             let _ = write!(ddl, "\n-- view {name}: waits for rows in {}\n", reads.join(" and "));
         }
@@ -110,8 +113,13 @@ fn qualify(sql: &str, table: &str, named: &str) -> String {
     let mut qualified = sql.to_owned();
     for word in ["FROM", "JOIN"] {
         for end in [" ", "\n"] {
-            let alias = if end == "\n" && !sql.contains(&format!("{word} {table} ")) { format!(" AS {table}\n") } else { end.to_owned() };
-            qualified = qualified.replace(&format!("{word} {table}{end}"), &format!("{word} {named}{alias}"));
+            let alias = if end == "\n" && !sql.contains(&format!("{word} {table} ")) {
+                format!(" AS {table}\n")
+            } else {
+                end.to_owned()
+            };
+            qualified = qualified
+                .replace(&format!("{word} {table}{end}"), &format!("{word} {named}{alias}"));
         }
     }
     qualified

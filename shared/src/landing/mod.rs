@@ -168,7 +168,8 @@ enum Report<'a> {
 
 impl Report<'_> {
     fn write(&self, out: &mut Vec<u8>) -> Result<(), Error> {
-        serde_json::to_writer(&mut *out, self).map_err(|error| Error::Invariant(json_reason(&error)))?;
+        serde_json::to_writer(&mut *out, self)
+            .map_err(|error| Error::Invariant(json_reason(&error)))?;
         out.push(b'\n');
         Ok(())
     }

@@ -22,7 +22,8 @@ const POINTS: &[Point] = &[
 #[ignore = "a child of the tests below"]
 fn child() {
     let Ok(folder) = std::env::var("LAKE_FOLDER") else { return };
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let place = Place::folder(Path::new(&folder)).unwrap();
     match runtime.block_on(lake::commit(&place, Budget::unlimited())) {
         Ok(_) | Err(LakeError::Overtaken { .. }) => {}
@@ -48,12 +49,19 @@ fn land_first(lake: &Lake) {
 }
 
 fn land_second(lake: &Lake) {
-    lake.land("3", &[person("a", 2, "Anna", 2), sent("a", "e3", 3_000_000, 2), sent("a", "e1", 1, 2)]);
+    lake.land(
+        "3",
+        &[person("a", 2, "Anna", 2), sent("a", "e3", 3_000_000, 2), sent("a", "e1", 1, 2)],
+    );
 }
 
 async fn assert_complete(lake: &Lake, at: &str) {
     let everything = lake.everything().await;
-    assert_eq!(names(&everything["person_record"]), [("a", "Anna"), ("b", "Bo"), ("c", "Cy")], "{at}");
+    assert_eq!(
+        names(&everything["person_record"]),
+        [("a", "Anna"), ("b", "Bo"), ("c", "Cy")],
+        "{at}"
+    );
     assert_eq!(everything["person_record_history"].len(), 4, "{at}");
     assert_eq!(everything["interactions"].len(), 3, "{at}");
     assert!(lake.files("landing").is_empty(), "{at}");
@@ -85,7 +93,9 @@ async fn racing_committers_commit_every_row_once() {
             let race = || {
                 let mut children: Vec<_> =
                     (0..racers).map(|_| committer(lake.path(), None).spawn().unwrap()).collect();
-                children.iter_mut().for_each(|child| assert!(child.wait().unwrap().success(), "a racer failed"));
+                children
+                    .iter_mut()
+                    .for_each(|child| assert!(child.wait().unwrap().success(), "a racer failed"));
             };
             race();
             land_second(&lake);

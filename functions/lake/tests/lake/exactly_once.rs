@@ -44,7 +44,8 @@ async fn columns_hold_what_the_lines_say() {
 #[tokio::test]
 async fn a_line_that_fits_no_table_goes_to_quarantine_and_its_neighbours_land() {
     let lake = Lake::new();
-    let broken = person("b", 1, "Bo", 1).replace("\"deleted\":false", "\"deleted\":\"bo@mail.example\"");
+    let broken =
+        person("b", 1, "Bo", 1).replace("\"deleted\":false", "\"deleted\":\"bo@mail.example\"");
     let unheard = "{\"table\":\"martian\",\"record_key\":\"x\"}\n".to_owned();
     lake.land("1", &[person("a", 1, "Ann", 1), broken, unheard, person("c", 1, "Cy", 1)]);
     lake.commit().await.unwrap();
@@ -67,14 +68,16 @@ async fn rows_of_a_newer_schema_wait_for_a_newer_committer() {
 
 /// Rows of few people and few versions, so that they meet often.
 fn rows() -> impl Strategy<Value = Vec<String>> {
-    let row = (0..12_u8, 0..4_i64, 0..3_u8, 0..5_i64, any::<bool>()).prop_map(|(who, version, name, received, is_person)| {
-        let who = format!("p{who}");
-        if is_person {
-            person(&who, version, ["Ann", "Bo", "Cy"][usize::from(name)], received)
-        } else {
-            sent(&who, &format!("e{name}"), version * 1_000_000, received)
-        }
-    });
+    let row = (0..12_u8, 0..4_i64, 0..3_u8, 0..5_i64, any::<bool>()).prop_map(
+        |(who, version, name, received, is_person)| {
+            let who = format!("p{who}");
+            if is_person {
+                person(&who, version, ["Ann", "Bo", "Cy"][usize::from(name)], received)
+            } else {
+                sent(&who, &format!("e{name}"), version * 1_000_000, received)
+            }
+        },
+    );
     prop::collection::vec(row, 1..40)
 }
 
@@ -82,7 +85,10 @@ fn objects(rows: &[String], cuts: usize) -> Vec<Vec<String>> {
     rows.chunks(rows.len().div_ceil(cuts).max(1)).map(<[String]>::to_vec).collect()
 }
 
-async fn tables_of(objects: &[Vec<String>], batches: usize) -> std::collections::BTreeMap<String, Vec<Value>> {
+async fn tables_of(
+    objects: &[Vec<String>],
+    batches: usize,
+) -> std::collections::BTreeMap<String, Vec<Value>> {
     let lake = Lake::new();
     for (batch, objects) in objects.chunks(objects.len().div_ceil(batches)).enumerate() {
         for (number, lines) in objects.iter().enumerate() {

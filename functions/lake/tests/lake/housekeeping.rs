@@ -10,12 +10,20 @@ use crate::support::{Lake, names, person, sent};
 async fn small_files_become_one_and_what_nothing_refers_to_is_removed() {
     let lake = Lake::new();
     for batch in 0..9 {
-        lake.land("x", &[person(&format!("p{batch}"), batch, "Ann", batch), sent("a", &format!("e{batch}"), batch, batch)]);
+        lake.land(
+            "x",
+            &[
+                person(&format!("p{batch}"), batch, "Ann", batch),
+                sent("a", &format!("e{batch}"), batch, batch),
+            ],
+        );
         lake.commit().await.unwrap();
     }
     let before = lake.everything().await;
     let tables = lake::tables(&lake.place).await.unwrap();
-    let files = |tables: &[lake::TableFacts], name: &str| tables.iter().find(|facts| facts.name == name).unwrap().files;
+    let files = |tables: &[lake::TableFacts], name: &str| {
+        tables.iter().find(|facts| facts.name == name).unwrap().files
+    };
     assert_eq!(files(&tables, "interactions"), 9);
     assert!(files(&tables, "person_record") <= 6, "a bucket has few files at any time");
 
@@ -46,6 +54,7 @@ async fn files_stay_for_queries_that_began_before() {
         lake.land("x", &[sent("a", &format!("e{batch}"), batch, batch)]);
         lake.commit().await.unwrap();
     }
-    let done = lake::housekeep(&lake.place, Duration::from_hours(24), Budget::unlimited()).await.unwrap();
+    let done =
+        lake::housekeep(&lake.place, Duration::from_hours(24), Budget::unlimited()).await.unwrap();
     assert_eq!(done.iter().map(|done| done.vacuumed).sum::<usize>(), 0);
 }

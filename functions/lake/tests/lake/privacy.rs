@@ -13,7 +13,9 @@ async fn an_address_is_in_data_columns_only() {
         lake.land("1", &[person("a", version, CANARY, version)]);
         lake.commit().await.unwrap();
     }
-    lake::housekeep(&lake.place, std::time::Duration::ZERO, shared::budget::Budget::unlimited()).await.unwrap();
+    lake::housekeep(&lake.place, std::time::Duration::ZERO, shared::budget::Budget::unlimited())
+        .await
+        .unwrap();
     let mut logs = 0;
     for path in lake.files("lake").into_iter().chain(lake.files("manifests")) {
         let name = path.to_string_lossy().into_owned();
@@ -25,12 +27,16 @@ async fn an_address_is_in_data_columns_only() {
             continue;
         }
         // The footer of a Parquet file holds its statistics: the last bytes say how long it is.
-        let length = u32::from_le_bytes(bytes[bytes.len() - 8..bytes.len() - 4].try_into().unwrap()) as usize;
+        let length = u32::from_le_bytes(bytes[bytes.len() - 8..bytes.len() - 4].try_into().unwrap())
+            as usize;
         let footer = &bytes[bytes.len() - 8 - length..];
         assert!(!contains(footer, CANARY.as_bytes()), "{name}");
     }
     assert!(logs > 3);
-    assert!(lake.rows("person_record").await[0].to_string().contains(CANARY), "the canary is in the data");
+    assert!(
+        lake.rows("person_record").await[0].to_string().contains(CANARY),
+        "the canary is in the data"
+    );
 }
 
 fn contains(bytes: &[u8], canary: &[u8]) -> bool {

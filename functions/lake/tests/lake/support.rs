@@ -11,8 +11,8 @@ use serde_json::{Map, Value, json};
 use shared::budget::Budget;
 use shared::landing::compress;
 use shared::schema::{
-    Entity, Interaction, InteractionKind, Nothing, PersonRecord, Provenance, RecordKey, Row, SCHEMA_VERSION, Sha256,
-    Timestamp,
+    Entity, Interaction, InteractionKind, Nothing, PersonRecord, Provenance, RecordKey, Row,
+    SCHEMA_VERSION, Sha256, Timestamp,
 };
 use tempfile::TempDir;
 
@@ -52,7 +52,9 @@ impl Lake {
     /// The rows of a table, each as JSON, in an order of their own.
     pub async fn rows(&self, table: &str) -> Vec<Value> {
         let tables = lake::tables(&self.place).await.unwrap();
-        let Some(facts) = tables.into_iter().find(|facts| facts.name == table) else { return Vec::new() };
+        let Some(facts) = tables.into_iter().find(|facts| facts.name == table) else {
+            return Vec::new();
+        };
         let mut rows: Vec<Value> =
             facts.urls.iter().flat_map(|url| read(&url.to_file_path().unwrap())).collect();
         rows.sort_by_key(ToString::to_string);
@@ -82,14 +84,20 @@ impl Lake {
     }
 }
 
-pub fn land(folder: &Path, name: &str, lines: &[String]) {
-    let file = folder.join(format!("landing/desk/people/dt=2026-01-01/{name}.ndjson.zst"));
+/// The key of an object follows from its rows, as in the landing zone.
+fn land(folder: &Path, name: &str, lines: &[String]) {
+    let rows = lines.concat();
+    let digest = Sha256::of(rows.as_bytes());
+    let file = folder.join(format!("landing/desk/people/dt=2026-01-01/{name}-{digest}.ndjson.zst"));
     fs::create_dir_all(file.parent().unwrap()).unwrap();
-    fs::write(file, compress(lines.concat().as_bytes()).unwrap()).unwrap();
+    fs::write(file, compress(rows.as_bytes()).unwrap()).unwrap();
 }
 
 fn read(file: &Path) -> Vec<Value> {
-    let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(file).unwrap()).unwrap().build().unwrap();
+    let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(file).unwrap())
+        .unwrap()
+        .build()
+        .unwrap();
     let batches: Vec<RecordBatch> = reader.collect::<Result<_, _>>().unwrap();
     let mut writer = arrow::json::ArrayWriter::new(Vec::new());
     writer.write_batches(&batches.iter().collect::<Vec<_>>()).unwrap();
@@ -138,7 +146,8 @@ pub fn person(id: &str, version: i64, name: &str, received: i64) -> String {
 /// An email that a person opened, known by the vendor's id.
 pub fn sent(person: &str, event: &str, second: i64, received: i64) -> String {
     let subject = RecordKey::new("zendesk", "desk", "user", person);
-    let told = Interaction::new(InteractionKind::EmailSent(Nothing {}), subject, at(second), Some(event));
+    let told =
+        Interaction::new(InteractionKind::EmailSent(Nothing {}), subject, at(second), Some(event));
     line(provenance("event", event, second, received), told.into())
 }
 
