@@ -69,6 +69,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// Wrong settings: what to change, beginning with the key.
+    pub fn config(what: impl Into<String>) -> Self {
+        Self::Config(what.into())
+    }
+
     /// A storage failure with its cause.
     pub fn landing(what: impl Into<String>, cause: impl Into<Cause>) -> Self {
         Self::Landing { what: what.into(), cause: Some(cause.into()) }

@@ -18,6 +18,7 @@ pub mod lambda;
 pub mod landing;
 pub mod ledger;
 pub mod logging;
+pub mod oauth;
 pub mod page;
 pub mod pseudonym;
 pub mod receive;

@@ -19,7 +19,7 @@ use shared::schema::{
 use super::consents::{self, Profile};
 use super::listing::{Listing, behind, beyond, rest};
 use super::mark::Mark;
-use super::{SETTLING, quota, unix, written};
+use super::{SETTLING, quota, written};
 
 pub(super) const OBJECT: &str = "profile";
 pub(super) const PATH: &str = "/api/profiles";
@@ -74,7 +74,7 @@ struct Attributes<'a> {
 
 fn changed(record: &RawValue) -> Option<i64> {
     let change: Change<'_> = serde_json::from_str(record.get()).ok()?;
-    Timestamp::parse_rfc3339(change.attributes?.updated?).ok().map(unix)
+    Timestamp::parse_rfc3339(change.attributes?.updated?).ok().map(Timestamp::as_unix_seconds)
 }
 
 impl Stream for Profiles {

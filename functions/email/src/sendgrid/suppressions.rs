@@ -15,7 +15,7 @@ use shared::schema::{
 };
 
 use super::address::Address;
-use super::times::{first_second, required_seconds};
+use super::times::required_seconds;
 use super::window::Window;
 use super::{A_DAY, NO_LOOKBACK};
 
@@ -175,7 +175,7 @@ impl Stream for Additions {
     }
 
     fn begin(&self, horizon: &Horizon) -> Window {
-        Window::open(first_second(horizon), horizon)
+        Window::open(horizon.first_second(), horizon)
     }
 
     fn resume(&self, window: Window, horizon: &Horizon) -> Window {
@@ -184,7 +184,7 @@ impl Stream for Additions {
         }
         let since = window.since();
         let back = if window.is_open() { 0 } else { LOOKBACK };
-        Window::open((since - back).max(first_second(horizon)).min(since), horizon)
+        Window::open((since - back).max(horizon.first_second()).min(since), horizon)
     }
 
     fn request(&self, window: &Window, horizon: &Horizon) -> Request {

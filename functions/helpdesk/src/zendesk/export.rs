@@ -8,7 +8,7 @@ use shared::page::{Next, Page, Response};
 use shared::request::Request;
 use shared::schema::Timestamp;
 
-use super::{first_second, instant, unix};
+use super::instant;
 
 /// How far before the watermark an export starts again when its token expired: the token knew more than a
 /// second, and clocks may be ten minutes apart.
@@ -57,11 +57,11 @@ struct Change<'a> {
 
 impl Position {
     pub(super) fn begin(horizon: &Horizon) -> Self {
-        Self::Since(first_second(horizon))
+        Self::Since(horizon.first_second())
     }
 
     pub(super) fn restart(&self, horizon: &Horizon) -> Self {
-        let first = first_second(horizon);
+        let first = horizon.first_second();
         match self {
             Self::Since(_) => Self::Since(first),
             Self::After { read_to, .. } => Self::Since((read_to - OVERLAP_SECONDS).max(first)),
@@ -84,7 +84,7 @@ impl Position {
         response: &'r Response,
     ) -> Result<Page<'r, Self>, Error> {
         let Export { records, after_cursor, end_of_stream } = response.json()?;
-        let until = unix(horizon.until);
+        let until = horizon.until.as_unix_seconds();
         let next = match after_cursor.filter(|cursor| !cursor.is_empty()) {
             // Everything is said that happened before the last minute, even if the newest record is old.
             Some(cursor) if end_of_stream => Next::Done(self.after(cursor, until)),
@@ -127,6 +127,7 @@ impl Position {
 /// Tickets go by `generated_timestamp`, which silent updates move while `updated_at` stays.
 fn changed(record: &RawValue) -> Option<i64> {
     let change: Change<'_> = serde_json::from_str(record.get()).ok()?;
-    let updated = || Timestamp::parse_rfc3339(change.updated_at?).ok().map(unix);
+    let updated =
+        || Timestamp::parse_rfc3339(change.updated_at?).ok().map(Timestamp::as_unix_seconds);
     change.generated_timestamp.or_else(updated)
 }

@@ -16,7 +16,7 @@ use shared::schema::{
 };
 
 use super::words::reference;
-use super::{EXPORT_LAG, first_second, instant, listing, unix};
+use super::{EXPORT_LAG, instant, listing};
 
 const PATH: &str = "/api/v2/satisfaction_ratings.json";
 const SECONDS_PER_DAY: i64 = 86_400;
@@ -91,7 +91,7 @@ impl Stream for SatisfactionRatings {
     }
 
     fn begin(&self, horizon: &Horizon) -> Window {
-        Window { since: first_second(horizon), reading: None }
+        Window { since: horizon.first_second(), reading: None }
     }
 
     fn resume(&self, window: Window, horizon: &Horizon) -> Window {
@@ -99,7 +99,7 @@ impl Stream for SatisfactionRatings {
             return window;
         }
         let back = i64::from(self.lookback_days) * SECONDS_PER_DAY;
-        let since = (window.since - back).max(first_second(horizon)).min(window.since);
+        let since = (window.since - back).max(horizon.first_second()).min(window.since);
         Window { since, reading: None }
     }
 
@@ -124,7 +124,7 @@ impl Stream for SatisfactionRatings {
         let next = if let Some(after) = after {
             Next::More(Window { since: window.since, reading: Some(Reading { after, newest }) })
         } else {
-            let since = newest.min(unix(horizon.until)).max(window.since);
+            let since = newest.min(horizon.until.as_unix_seconds()).max(window.since);
             Next::Done(Window { since, reading: None })
         };
         Ok(Page::new(records, next))
@@ -166,7 +166,7 @@ impl Stream for SatisfactionRatings {
 
 fn changed(record: &RawValue) -> Option<i64> {
     let change: Change<'_> = serde_json::from_str(record.get()).ok()?;
-    Timestamp::parse_rfc3339(change.updated_at?).ok().map(unix)
+    Timestamp::parse_rfc3339(change.updated_at?).ok().map(Timestamp::as_unix_seconds)
 }
 
 /// What a rating says.

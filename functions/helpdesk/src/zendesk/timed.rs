@@ -8,7 +8,7 @@ use shared::page::{Next, Page, Response};
 use shared::request::Request;
 use shared::schema::Timestamp;
 
-use super::{first_second, instant, unix};
+use super::instant;
 
 /// How many crowded seconds are remembered.
 const REMEMBERED: usize = 100;
@@ -49,13 +49,14 @@ fn is_crowded(records: &[&RawValue], second: i64) -> bool {
 
 fn changed(record: &RawValue) -> Option<i64> {
     let change: Change<'_> = serde_json::from_str(record.get()).ok()?;
-    let updated = || Timestamp::parse_rfc3339(change.updated_at?).ok().map(unix);
+    let updated =
+        || Timestamp::parse_rfc3339(change.updated_at?).ok().map(Timestamp::as_unix_seconds);
     change.timestamp.or_else(updated)
 }
 
 impl Mark {
     pub(super) fn begin(horizon: &Horizon) -> Self {
-        Self { since: first_second(horizon), read_to: None, crowded: Vec::new() }
+        Self { since: horizon.first_second(), read_to: None, crowded: Vec::new() }
     }
 
     /// Without `per_page`: the smaller the page, the sooner a second fills it.
@@ -69,7 +70,7 @@ impl Mark {
         response: &'r Response,
     ) -> Result<Page<'r, Self>, Error> {
         let Export { records, end_time, end_of_stream } = response.json()?;
-        let until = unix(horizon.until);
+        let until = horizon.until.as_unix_seconds();
         let next = match end_time {
             _ if end_of_stream => {
                 Next::Done(self.moved(end_time.unwrap_or(self.since).min(until), until))
