@@ -20,6 +20,7 @@ pub mod ledger;
 pub mod logging;
 pub mod oauth;
 pub mod page;
+pub mod paging;
 pub mod pseudonym;
 pub mod receive;
 pub mod request;

@@ -130,11 +130,11 @@ impl Source for Klaviyo {
         };
         let streams: Vec<Box<dyn AnyStream>> = vec![
             Box::new(profiles::Profiles),
-            Box::new(ids::ProfileIds),
-            Box::new(names::LISTS),
-            Box::new(names::SEGMENTS),
+            Box::new(ids::profile_ids()),
+            Box::new(names::lists()),
+            Box::new(names::segments()),
             Box::new(campaigns::Campaigns),
-            Box::new(names::METRICS),
+            Box::new(names::metrics()),
             Box::new(events(events::Reader::Prompt)),
             Box::new(events(events::Reader::Late)),
         ];

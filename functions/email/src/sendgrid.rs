@@ -22,6 +22,8 @@ use shared::error::Error;
 use shared::facts::{Fact, SourceFacts, fact};
 use url::Url;
 
+use suppressions::Reader;
+
 /// Twilio SendGrid.
 pub struct SendGrid;
 
@@ -117,14 +119,14 @@ impl Source for SendGrid {
         within("export_file_mb", own.export_file_mb, 1..=100)?;
         within("export_poll_seconds", own.export_poll_seconds, 1..=3600)?;
         let other_hosts = hosts(own.download_hosts)?;
-        let mut streams: Vec<Box<dyn AnyStream>> = Vec::new();
-        for list in &suppressions::LISTS {
-            streams.push(Box::new(suppressions::Additions { list, page_size: own.page_size }));
-        }
-        streams.push(Box::new(groups::GroupSuppressions));
-        for list in &suppressions::LISTS {
-            streams.push(Box::new(suppressions::Pass { list, page_size: own.page_size }));
-        }
+        let lists = |reader| {
+            suppressions::LISTS.iter().map(move |list| -> Box<dyn AnyStream> {
+                Box::new(suppressions::Suppressions { list, reader, page_size: own.page_size })
+            })
+        };
+        let mut streams: Vec<Box<dyn AnyStream>> = lists(Reader::Additions).collect();
+        streams.push(Box::new(groups::group_suppressions()));
+        streams.extend(lists(Reader::Pass));
         streams.push(Box::new(contacts::Contacts {
             format: own.export_format,
             file_mb: own.export_file_mb,
@@ -132,9 +134,9 @@ impl Source for SendGrid {
             base: base.clone(),
             hosts: other_hosts.clone(),
         }));
-        streams.push(Box::new(collections::Audiences { of: &collections::LISTS }));
-        streams.push(Box::new(collections::Audiences { of: &collections::SEGMENTS }));
-        streams.push(Box::new(collections::SingleSends));
+        streams.push(Box::new(collections::LISTS));
+        streams.push(Box::new(collections::SEGMENTS));
+        streams.push(Box::new(collections::SINGLE_SENDS));
         let api = Api {
             base,
             auth: Auth::Bearer(own.api_key),

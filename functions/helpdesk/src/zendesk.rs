@@ -110,13 +110,13 @@ impl Source for Zendesk {
         within("csat_lookback_days", own.csat_lookback_days, 0..=LONGEST_LOOKBACK)?;
         let page_size = own.export_page_size;
         let streams: Vec<Box<dyn AnyStream>> = vec![
-            Box::new(users::Users { page_size }),
-            Box::new(organizations::Organizations),
-            Box::new(tickets::Tickets { page_size }),
-            Box::new(events::TicketEvents),
+            Box::new(users::users(page_size)),
+            Box::new(organizations::organizations()),
+            Box::new(tickets::tickets(page_size)),
+            Box::new(events::ticket_events()),
             Box::new(ratings::SatisfactionRatings { lookback_days: own.csat_lookback_days }),
-            Box::new(users::DeletedUsers),
-            Box::new(tickets::DeletedTickets),
+            Box::new(users::deleted()),
+            Box::new(tickets::deleted()),
         ];
         let api = Api {
             base,

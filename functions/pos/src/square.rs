@@ -111,13 +111,13 @@ impl Source for Square {
         let auth = TOKENS.auth_or(&base, own.oauth, "access_token", token)?;
         let lookback = Duration::from_hours(own.loyalty_lookback_hours.into());
         let streams: Vec<Box<dyn AnyStream>> = vec![
-            Box::new(customers::Customers),
-            Box::new(customers::Directory),
-            Box::new(orders::Orders { page_size: own.order_page_size }),
-            Box::new(payments::Payments),
-            Box::new(payments::Refunds),
-            Box::new(loyalty::Accounts),
-            Box::new(loyalty::Events { lookback }),
+            Box::new(customers::customers()),
+            Box::new(customers::directory()),
+            Box::new(orders::orders(own.order_page_size)),
+            Box::new(payments::payments()),
+            Box::new(payments::refunds()),
+            Box::new(loyalty::accounts()),
+            Box::new(loyalty::events(lookback)),
         ];
         let api = Api {
             base,

@@ -119,7 +119,7 @@ impl Source for Brandwatch {
         let auth = auth(&base, &own)?;
         let project = Arc::new(project(own)?);
         let streams: Vec<Box<dyn AnyStream>> = vec![
-            Box::new(queries::Queries { project: Arc::clone(&project) }),
+            Box::new(queries::queries(Arc::clone(&project))),
             Box::new(latest::Latest::mentions(&project)),
             Box::new(latest::Latest::edits(&project)),
             Box::new(days::Days { project }),

@@ -18,7 +18,6 @@ use shared::schema::{
 use super::words::reference;
 use super::{EXPORT_LAG, instant, listing};
 
-const PATH: &str = "/api/v2/satisfaction_ratings.json";
 const SECONDS_PER_DAY: i64 = 86_400;
 
 /// The best of the two scores: good is 1, bad is 0.
@@ -109,7 +108,7 @@ impl Stream for SatisfactionRatings {
 
     fn request(&self, window: &Window, _: &Horizon) -> Request {
         let after = window.reading.as_ref().map(|reading| reading.after.as_str());
-        listing::request(PATH, after).query("start_time", window.since)
+        listing::request(FACTS.name, after).query("start_time", window.since)
     }
 
     fn page<'r>(
