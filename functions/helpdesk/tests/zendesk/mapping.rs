@@ -6,23 +6,12 @@ use shared::schema::{Entity, PersonRecord, RecordKey};
 
 use crate::support::{asked, check, second};
 
-macro_rules! pages {
-    ($($stream:ident: $($case:ident),+;)+) => {
-        $(mod $stream {
-            $(#[test]
-            fn $case() {
-                const STREAM: &str = stringify!($stream);
-                const CASE: &str = stringify!($case);
-                let page = include_str!(concat!(
-                    "../fixtures/zendesk/", stringify!($stream), "/", stringify!($case), ".json"
-                ));
-                super::check(&format!("{STREAM}__{CASE}"), &super::asked(STREAM).seen(page));
-            })+
-        })+
-    };
+fn seen(name: &'static str, page: &str) -> Value {
+    asked(name).seen(page)
 }
 
-pages! {
+shared::pages! {
+    "zendesk", ".json";
     tickets: in_every_status, generated_after_updated, deleted_and_scrubbed, redacted,
         words_and_types_we_do_not_know;
     users: customers, agents, shared_phone_number, deleted, words_and_types_we_do_not_know;
