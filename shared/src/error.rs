@@ -129,6 +129,11 @@ impl Invalid {
     pub fn new(field: impl Into<String>, reason: impl Into<String>) -> Self {
         Self { field: field.into(), reason: reason.into() }
     }
+
+    /// A record without a time in `field` that it cannot do without.
+    pub fn no_time(field: impl Into<String>) -> Self {
+        Self::new(field, "is missing or not a time")
+    }
 }
 
 /// Describes a JSON error without the value that caused it, which may be personal.

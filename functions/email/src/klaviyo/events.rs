@@ -293,7 +293,7 @@ pub(super) fn tell(
         attributes.ok_or_else(|| Invalid::new("attributes", "is missing or not an object"))?;
     let seconds = attributes.integer("timestamp")?.into_value().and_then(instant);
     let at = attributes.time("datetime")?.or(seconds);
-    let at = at.ok_or_else(|| Invalid::new("datetime", "is missing or not a time"))?;
+    let at = at.ok_or_else(|| Invalid::no_time("datetime"))?;
     let properties = attributes.object("event_properties")?;
     // A second id of the same event.
     attributes.ignore("uuid");

@@ -133,8 +133,7 @@ impl Stream for Profiles {
             attributes.ok_or_else(|| Invalid::new("attributes", "is missing or not an object"))?;
         let created_at = attributes.time("created")?;
         let changed_at = attributes.time("updated")?.or(created_at);
-        let changed_at =
-            changed_at.ok_or_else(|| Invalid::new("updated", "is missing or not a time"))?;
+        let changed_at = changed_at.ok_or_else(|| Invalid::no_time("updated"))?;
         let mut email = attributes.said("email")?.map(|email| ContactPoint::email(&email));
         let phone = attributes.said("phone_number")?;
         let phone = phone.map(|phone| ContactPoint::phone(&phone, rows.region()));

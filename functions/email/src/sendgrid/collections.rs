@@ -94,7 +94,10 @@ pub(super) const LISTS: Collection = Collection {
         "Contact lists by name, for the raw zone only: the schema has no audiences.",
         "OpenAPI: ListMarketingList",
     ),
-    map: map_audience,
+    map: |_, rows| {
+        rows.filter("an audience: the schema has none, the raw zone keeps it");
+        Ok(())
+    },
     bury: None,
 };
 
@@ -183,11 +186,6 @@ impl Stream for Collection {
             bury(id, rows);
         }
     }
-}
-
-fn map_audience(_: Fields<'_>, rows: &mut Rows<'_>) -> Result<(), Invalid> {
-    rows.filter("an audience: the schema has none, the raw zone keeps it");
-    Ok(())
 }
 
 fn map_single_send(mut record: Fields<'_>, rows: &mut Rows<'_>) -> Result<(), Invalid> {

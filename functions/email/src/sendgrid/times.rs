@@ -23,7 +23,7 @@ pub(super) fn required_seconds(
     record: &mut Fields<'_>,
     name: &'static str,
 ) -> Result<Timestamp, Invalid> {
-    seconds(record, name)?.ok_or_else(|| Invalid::new(name, "is missing or not a time"))
+    seconds(record, name)?.ok_or_else(|| Invalid::no_time(name))
 }
 
 fn read(raw: &RawValue) -> Option<Timestamp> {

@@ -46,7 +46,7 @@ fn map(mut record: Fields<'_>, rows: &mut Rows<'_>) -> Result<(), Invalid> {
     let ticket = record.required_id("ticket_id")?;
     let timestamp = record.integer("timestamp")?.into_value().and_then(instant);
     let at = record.time("created_at")?.or(timestamp);
-    let at = at.ok_or_else(|| Invalid::new("created_at", "is missing or not a time"))?;
+    let at = at.ok_or_else(|| Invalid::no_time("created_at"))?;
     let Known::Value(children) = record.get::<Vec<&RawValue>>("child_events")? else {
         return Err(Invalid::new("child_events", "is missing or not a list"));
     };

@@ -50,8 +50,7 @@ pub(super) fn map(
     let updated_at = record.time("updated_at")?;
     let deleted_at = record.time("deleted_at")?;
     let changed_at = updated_at.max(deleted_at).or(seen_at);
-    let changed_at =
-        changed_at.ok_or_else(|| Invalid::new("updated_at", "is missing or not a time"))?;
+    let changed_at = changed_at.ok_or_else(|| Invalid::no_time("updated_at"))?;
     if deleted_at.is_some() {
         rows.push(tombstone(id, changed_at, rows));
         return Ok(());

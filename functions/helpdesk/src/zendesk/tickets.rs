@@ -55,8 +55,7 @@ pub(super) fn map(
     // Silent updates move `generated_timestamp` and leave `updated_at` behind.
     let generated = record.integer("generated_timestamp")?.into_value().and_then(instant);
     let changed_at = generated.max(updated_at).or(seen_at);
-    let changed_at =
-        changed_at.ok_or_else(|| Invalid::new("updated_at", "is missing or not a time"))?;
+    let changed_at = changed_at.ok_or_else(|| Invalid::no_time("updated_at"))?;
     let status = record.word("status", |word| ours(word, TicketStatus::from_word))?;
     let status = status.into_value().unwrap_or_default();
     let deleted = status == TicketStatus::Deleted;

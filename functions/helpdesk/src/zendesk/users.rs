@@ -51,8 +51,7 @@ pub(super) fn map(
 ) -> Result<(), Invalid> {
     let id = record.required_id("id")?;
     let changed_at = record.time("updated_at")?.or(seen_at);
-    let changed_at =
-        changed_at.ok_or_else(|| Invalid::new("updated_at", "is missing or not a time"))?;
+    let changed_at = changed_at.ok_or_else(|| Invalid::no_time("updated_at"))?;
     let active = record.get::<bool>("active")?;
     let full = record.text("name")?;
     if active == Known::Value(false) || full.value().is_some_and(|name| name == FORGOTTEN) {

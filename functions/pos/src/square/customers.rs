@@ -124,8 +124,7 @@ pub(super) fn map(
     let updated_at = record.time("updated_at")?;
     let created_at = record.time("created_at")?;
     let changed_at = updated_at.or(seen_at).or(created_at);
-    let changed_at =
-        changed_at.ok_or_else(|| Invalid::new("updated_at", "is missing or not a time"))?;
+    let changed_at = changed_at.ok_or_else(|| Invalid::no_time("updated_at"))?;
     let name = PersonName {
         given: record.text("given_name")?,
         family: record.text("family_name")?,

@@ -77,8 +77,7 @@ pub(super) fn map(
     let id = record.required_id("id")?;
     let created_at = record.time("created_at")?;
     let changed_at = record.time("updated_at")?.or(seen_at).or(created_at);
-    let changed_at =
-        changed_at.ok_or_else(|| Invalid::new("updated_at", "is missing or not a time"))?;
+    let changed_at = changed_at.ok_or_else(|| Invalid::no_time("updated_at"))?;
     let mut identifiers = vec![Identifier::new(Namespace::Loyalty, id.as_str())];
     let customer = record.id("customer_id")?;
     identifiers.extend(customer.map(|id| Identifier::new(Namespace::PosCustomer, id)));

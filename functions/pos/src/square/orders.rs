@@ -87,8 +87,7 @@ fn map(mut record: Fields<'_>, rows: &mut Rows<'_>) -> Result<(), Invalid> {
     let id = record.required_id("id")?;
     let created_at = record.time("created_at")?;
     let changed_at = record.time("updated_at")?.or(created_at);
-    let changed_at =
-        changed_at.ok_or_else(|| Invalid::new("updated_at", "is missing or not a time"))?;
+    let changed_at = changed_at.ok_or_else(|| Invalid::no_time("updated_at"))?;
     let closed_at = record.time("closed_at")?;
     let state = record.word("state", status)?.into_value().unwrap_or_default();
     let mut till = Till::default();

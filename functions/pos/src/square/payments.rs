@@ -120,7 +120,7 @@ fn changed_at(record: &mut Fields<'_>) -> Result<Timestamp, Invalid> {
     }
     created_at
         .and_then(|raw| serde_json::from_str::<Timestamp>(raw.get()).ok())
-        .ok_or_else(|| Invalid::new("updated_at", "is missing or not a time"))
+        .ok_or_else(|| Invalid::no_time("updated_at"))
 }
 
 /// Maps a payment of the API or of a delivery: both carry it whole.
