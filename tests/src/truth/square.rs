@@ -337,7 +337,7 @@ impl Compared<'_> {
         self.living("loyalty_account", &self.truth.accounts, is_buried, |record, row| {
             let Entity::PersonRecord(person) = &row.entity else { panic!("no person") };
             let balance = record.json["balance"].as_i64().map(|balance| balance.to_string());
-            assert_eq!(person.ext.get("balance").cloned(), balance);
+            assert_eq!(person.ext.get("balance").map(ToString::to_string), balance);
             let customer = record.json["customer_id"].as_str().expect("a customer");
             assert!(person.identifiers.iter().any(|one| one.value == customer), "{customer}");
         });

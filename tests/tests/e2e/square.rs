@@ -140,7 +140,8 @@ async fn a_merge_buries_the_losers_and_says_who_won() {
     for loser in [one, other] {
         let Entity::PersonRecord(person) = &rows[&loser].entity else { panic!("no person") };
         assert!(rows[&loser].provenance.deleted);
-        assert_eq!(person.ext.get("merged_into"), Some(&format!("\"{winner}\"")));
+        let merged_into = person.ext.get("merged_into").map(ToString::to_string);
+        assert_eq!(merged_into, Some(format!("\"{winner}\"")));
     }
 }
 
