@@ -1,6 +1,7 @@
 //! `tributary.toml`: connections, stores and references to secrets, checked key by key before anything runs.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -89,6 +90,45 @@ pub struct ConnectionSettings {
     pub webhook_max_bytes: usize,
     /// The region of phone numbers written without a country, e.g. `GB`.
     pub region: Option<String>,
+}
+
+impl ConnectionSettings {
+    /// Where the API answers: the operator's address, or else `home`.
+    pub fn base_url_or(&self, home: &str) -> Result<Url, Error> {
+        let home = Url::parse(home)
+            .map_err(|error| Error::Invariant(format!("the source's own address: {error}")))?;
+        let base = self.base_url.as_ref().unwrap_or(&home);
+        ends_after_the_host("base_url", base, home.as_str())?;
+        Ok(base.clone())
+    }
+
+    /// Where the API answers, for sources at which each account has an address of its own, such as `example`.
+    pub fn account_url(&self, example: &str) -> Result<Url, Error> {
+        let Some(base) = &self.base_url else {
+            return Err(Error::config(format!(
+                "base_url is missing; write the account's address, e.g. base_url = {example:?}"
+            )));
+        };
+        ends_after_the_host("base_url", base, example)?;
+        Ok(base.clone())
+    }
+}
+
+fn ends_after_the_host(key: &str, url: &Url, example: &str) -> Result<(), Error> {
+    if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
+        let example = example.trim_end_matches('/');
+        return Err(Error::config(format!("{key}: end it after the host, e.g. {example:?}")));
+    }
+    Ok(())
+}
+
+/// Refuses a number that is out of the range of its key.
+pub fn within(key: &str, number: u16, range: RangeInclusive<u16>) -> Result<(), Error> {
+    if range.contains(&number) {
+        return Ok(());
+    }
+    let (least, most) = range.into_inner();
+    Err(Error::config(format!("{key}: write a number from {least} to {most}")))
 }
 
 /// The rate of requests to keep.

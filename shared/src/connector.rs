@@ -2,6 +2,7 @@
 //!
 //! The clock, the network, storage and secrets belong to the drivers ([`crate::sync`], [`crate::receive`]).
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -59,7 +60,7 @@ pub struct Api {
     /// Headers of every request that carries credentials.
     pub headers: Vec<(&'static str, String)>,
     /// Other hosts that may be asked without credentials, such as a download host.
-    pub other_hosts: Vec<&'static str>,
+    pub other_hosts: Vec<Cow<'static, str>>,
     /// Headers that tell how much of the quota is left.
     pub quota: Option<QuotaHeaders>,
 }
@@ -212,6 +213,13 @@ pub struct Horizon {
     pub start: Timestamp,
     /// Now minus the stream's lag: nothing younger is settled.
     pub until: Timestamp,
+}
+
+impl Horizon {
+    /// The second to ask from on the first run: never before 1970, and never in the future, which sources refuse.
+    pub fn first_second(&self) -> i64 {
+        self.start.min(self.until).as_unix_seconds().max(0)
+    }
 }
 
 /// One collection of a source.

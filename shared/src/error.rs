@@ -69,6 +69,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// Wrong settings: what to change, beginning with the key.
+    pub fn config(what: impl Into<String>) -> Self {
+        Self::Config(what.into())
+    }
+
     /// A storage failure with its cause.
     pub fn landing(what: impl Into<String>, cause: impl Into<Cause>) -> Self {
         Self::Landing { what: what.into(), cause: Some(cause.into()) }
@@ -123,6 +128,11 @@ impl Invalid {
     /// A record refused for `field` because of `reason`.
     pub fn new(field: impl Into<String>, reason: impl Into<String>) -> Self {
         Self { field: field.into(), reason: reason.into() }
+    }
+
+    /// A record without a time in `field` that it cannot do without.
+    pub fn no_time(field: impl Into<String>) -> Self {
+        Self::new(field, "is missing or not a time")
     }
 }
 

@@ -148,7 +148,7 @@ impl<'a> Fields<'a> {
 
     /// Takes a time without which a version cannot be told from another.
     pub fn required_time(&mut self, name: &'static str) -> Result<Timestamp, Invalid> {
-        self.time(name)?.ok_or_else(|| Invalid::new(name, "is missing or not a time"))
+        self.time(name)?.ok_or_else(|| Invalid::no_time(name))
     }
 
     /// Takes a nested object.

@@ -379,7 +379,7 @@ impl Walk<'_> {
             other => other?,
         };
         self.unreadable = 0;
-        self.guard.check(&self.cursor, &page.next, &raw_key, page.records.len())?;
+        self.guard.check(&self.cursor, &page.next, request, &raw_key, page.records.len())?;
         self.prefetch(&page.next, reading.slowest)?;
         let received_at = response.received_at;
         let context = MapContext::of_stream(connection, self.stream, Origin::Page, received_at);
@@ -492,14 +492,21 @@ struct LoopGuard {
     /// A cursor of some steps ago; whoever comes back to it goes round in circles.
     milestone: Option<Sha256>,
     steps: u64,
-    last_page: Option<String>,
+    /// The last question and the key of its answer, which names the digest of the body.
+    last: Option<(Request, String)>,
+    /// How many answers in a row were equal to the last one.
+    alike: u32,
 }
+
+/// So many questions may have the same answer in a row; more, and the source does not listen to what is asked.
+const ALIKE: u32 = 16;
 
 impl LoopGuard {
     fn check(
         &mut self,
         cursor: &RawValue,
         next: &Next<Box<RawValue>>,
+        request: Request,
         raw_key: &str,
         records: usize,
     ) -> Result<(), Error> {
@@ -515,11 +522,18 @@ impl LoopGuard {
                 "the source sends us back to a cursor that was read already".to_owned(),
             ));
         }
-        // The raw key names the digest of the body.
-        if records > 0 && self.last_page.as_deref() == Some(raw_key) {
-            return Err(Error::Stuck("the source sent the same page twice".to_owned()));
+        let last = self.last.replace((request, raw_key.to_owned()));
+        let last = last.filter(|(_, answer)| records > 0 && answer == raw_key);
+        let Some((asked, _)) = last else {
+            self.alike = 0;
+            return Ok(());
+        };
+        self.alike += 1;
+        let is_same = self.last.as_ref().is_some_and(|(request, _)| *request == asked);
+        if is_same || self.alike >= ALIKE {
+            let page = format!("the source sent the same page {} times", self.alike + 1);
+            return Err(Error::Stuck(page));
         }
-        self.last_page = Some(raw_key.to_owned());
         Ok(())
     }
 }
@@ -532,14 +546,23 @@ mod tests {
         RawValue::from_string(number.to_string()).unwrap()
     }
 
+    fn page(number: u64) -> Request {
+        Request::get("/list").query("page", number)
+    }
+
     /// Follows `next` from cursor 0; the step at which the guard says stuck.
     fn stuck_after(next: impl Fn(u64) -> u64, patience: u64) -> Option<u64> {
         let mut guard = LoopGuard::default();
         let mut at = 0;
         (1..=patience).find(|step| {
             let to = next(at);
-            let stuck =
-                guard.check(&cursor(at), &Next::More(cursor(to)), &format!("page {step}"), 1);
+            let stuck = guard.check(
+                &cursor(at),
+                &Next::More(cursor(to)),
+                page(at),
+                &format!("page {step}"),
+                1,
+            );
             at = to;
             stuck.is_err()
         })
@@ -558,11 +581,30 @@ mod tests {
         assert_eq!(stuck_after(|at| at + 1, 10_000), None);
     }
 
-    #[test]
-    fn the_same_page_twice_is_noticed_unless_it_is_empty() {
+    /// A source that answers "page" to the question for each of these pages; the step at which the guard says stuck.
+    fn stuck_at(pages: impl IntoIterator<Item = u64>, records: usize) -> Option<usize> {
         let mut guard = LoopGuard::default();
-        assert!(guard.check(&cursor(0), &Next::More(cursor(1)), "page", 0).is_ok());
-        assert!(guard.check(&cursor(1), &Next::More(cursor(2)), "page", 0).is_ok());
-        assert!(guard.check(&cursor(2), &Next::More(cursor(3)), "page", 5).is_err());
+        (0..).zip(pages).position(|(step, asked)| {
+            let next = Next::More(cursor(step + 1));
+            guard.check(&cursor(step), &next, page(asked), "page", records).is_err()
+        })
+    }
+
+    #[test]
+    fn the_same_answer_to_the_same_question_is_noticed_unless_it_is_empty() {
+        assert_eq!(stuck_at([7, 7], 5), Some(1));
+        assert_eq!(stuck_at([7; 100], 0), None);
+    }
+
+    /// Two questions may have one answer: two lists with the same entries, two days with the same count.
+    #[test]
+    fn equal_pages_of_two_different_requests_are_no_stuck_stream() {
+        assert_eq!(stuck_at(0..10, 5), None);
+        assert_eq!(stuck_at([1, 2, 1, 2, 2], 5), Some(4));
+    }
+
+    #[test]
+    fn a_source_that_answers_whatever_is_asked_with_one_page_is_noticed() {
+        assert_eq!(stuck_at(0..100, 5), Some(16));
     }
 }

@@ -8,7 +8,11 @@ mod contacts;
 mod deals;
 mod engagements;
 mod kinds;
+mod links;
 mod objects;
+mod owners;
+mod pipelines;
+mod stages;
 mod tickets;
 mod webhook;
 
@@ -25,10 +29,10 @@ use shared::connector::{
 };
 use shared::error::Error;
 use shared::facts::{Pace, SourceFacts, fact};
-use shared::schema::{Currency, TicketStatus, Timestamp};
+use shared::schema::{Currency, StageCategory, TicketStatus, Timestamp};
 use url::Url;
 
-use kinds::{Account, KINDS, Reader};
+use kinds::{Account, KINDS, Kind, Names, Reader};
 
 /// HubSpot.
 pub struct HubSpot;
@@ -48,10 +52,20 @@ pub struct HubSpotSettings {
     /// The currency of deals that name none, e.g. `EUR`; without it their amounts stay in `ext`.
     pub currency: Option<String>,
     /// What the stages of tickets mean, by the stage's id: `{ 1234567 = "pending" }`, with the words new, open, pending,
-    /// hold, solved, closed. The stages of the default pipeline are known.
+    /// hold, solved, closed. Without it the account's pipelines say which stages are closed, and of the stages of the
+    /// default pipeline which one is new, pending or open.
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, String>")]
     pub ticket_stages: BTreeMap<String, TicketStatus>,
+    /// What the stages of deals mean, by the stage's id: `{ 1234567 = "won" }`, with the words open, won, lost. Without
+    /// it deals say themselves whether they are closed, and won.
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, String>")]
+    pub deal_stages: BTreeMap<String, StageCategory>,
+    /// Properties that have another name in this account than HubSpot gives them, by type, the usual name first:
+    /// `{ tickets = { source_type = "origin" } }`.
+    #[serde(default)]
+    pub property_names: BTreeMap<String, BTreeMap<String, String>>,
 }
 
 /// An OAuth client, with a refresh token that an admin of the account obtained once.
@@ -72,15 +86,13 @@ pub struct OAuthSettings {
 const HOST: &str = "https://api.hubapi.com";
 const OBJECTS: &str = "/crm/v3/objects";
 const ASSOCIATIONS: &str = "/crm/v4/associations";
+const OWNERS: &str = "/crm/v3/owners";
+const PIPELINES: &str = "/crm/v3/pipelines";
 const TOKENS: &str = "/oauth/v3/token";
 
-/// The stages that every new account has for tickets: new, waiting on contact, waiting on us, closed.
-const DEFAULT_STAGES: [(&str, TicketStatus); 4] = [
-    ("1", TicketStatus::New),
-    ("2", TicketStatus::Pending),
-    ("3", TicketStatus::Open),
-    ("4", TicketStatus::Closed),
-];
+/// The properties that are called so in every account: questions are asked by them.
+const FIXED: [&str; 5] =
+    ["createdate", "hs_createdate", "lastmodifieddate", "hs_lastmodifieddate", "hs_object_id"];
 
 static FACTS: SourceFacts = SourceFacts {
     name: "hubspot",
@@ -93,8 +105,9 @@ static FACTS: SourceFacts = SourceFacts {
     sunset: None,
     setup: "A private app with the read scopes of its objects, or an OAuth client of a public app. For changes within \
             seconds, webhook subscriptions of the app: creation, deletion, merge, restore and propertyChange of \
-            contacts and companies, deletion and merge of deals and tickets, and contact.privacyDeletion. Its client \
-            secret goes into `webhook_secrets`, the target address into `webhook_url`.",
+            contacts, companies, deals and tickets, associationChange of deals and tickets, and \
+            contact.privacyDeletion. Its client secret goes into `webhook_secrets`, the target address into \
+            `webhook_url`.",
 };
 
 impl Source for HubSpot {
@@ -112,20 +125,18 @@ impl Source for HubSpot {
         let base = base_url(common)?;
         let auth = auth(&base, &own)?;
         let account = Arc::new(account(&own)?);
-        if let Some(name) = own.properties.keys().find(|name| !is_type(name)) {
-            let types: Vec<&str> = KINDS.iter().map(|kind| kind.path).collect();
-            let known = types.join(", ");
-            return Err(wrong(format!("properties.{name}: no type that is read; write {known}")));
-        }
+        check_types("properties", own.properties.keys())?;
+        check_types("property_names", own.property_names.keys())?;
         let mut streams: [Vec<Box<dyn AnyStream>>; 3] = Default::default();
         for kind in KINDS {
+            let names = names(kind, &own)?;
+            let asked = kind.properties.iter().map(|name| *names.get(name).unwrap_or(name));
             let more = own.properties.get(kind.path).into_iter().flatten().cloned();
-            let mut properties: Vec<String> =
-                kind.properties.iter().map(|name| (*name).to_owned()).chain(more).collect();
+            let mut properties: Vec<String> = asked.map(str::to_owned).chain(more).collect();
             properties.sort_unstable();
             properties.dedup();
-            let account = Arc::clone(&account);
-            let reader = Reader { kind, properties: properties.into(), account };
+            let (account, names) = (Arc::clone(&account), Arc::new(names));
+            let reader = Reader { kind, properties: properties.into(), names, account };
             streams[0].push(Box::new(changes::Changes(reader.clone())));
             streams[1].push(Box::new(all::All(reader)));
             if let Some(facts) = &kind.archived {
@@ -145,7 +156,9 @@ impl Source for HubSpot {
                 reset: Reset::After(Duration::from_secs(10)),
             }),
         };
-        let streams = streams.into_iter().flatten().collect();
+        let mut streams: Vec<_> = streams.into_iter().flatten().collect();
+        streams.push(Box::new(owners::Owners));
+        streams.push(Box::new(pipelines::Pipelines));
         Ok(Connector { api, streams, webhook: Some(Box::new(webhook::HubSpotEvents)) })
     }
 }
@@ -154,8 +167,29 @@ fn wrong(what: impl Into<String>) -> Error {
     Error::Config(what.into())
 }
 
-fn is_type(name: &str) -> bool {
-    KINDS.iter().any(|kind| kind.path == name)
+fn check_types<'n>(
+    setting: &str,
+    mut names: impl Iterator<Item = &'n String>,
+) -> Result<(), Error> {
+    let types: Vec<&str> = KINDS.iter().map(|kind| kind.path).collect();
+    let Some(name) = names.find(|name| !types.contains(&name.as_str())) else { return Ok(()) };
+    let known = types.join(", ");
+    Err(wrong(format!("{setting}.{name}: no type that is read; write {known}")))
+}
+
+/// What this account calls the properties of a type.
+fn names(kind: &'static Kind, own: &HubSpotSettings) -> Result<Names, Error> {
+    let mut names = Names::new();
+    for (usual, name) in own.property_names.get(kind.path).into_iter().flatten() {
+        let known = kind.properties.iter().find(|known| **known == usual.as_str());
+        let Some(known) = known.filter(|known| !FIXED.contains(*known)) else {
+            let what = format!("property_names.{}.{usual}", kind.path);
+            return Err(wrong(format!("{what}: no property that may have another name")));
+        };
+        // Settings are read once, and mappings name fields for as long as the program runs.
+        names.insert(*known, Box::leak(name.clone().into_boxed_str()));
+    }
+    Ok(names)
 }
 
 fn base_url(common: &ConnectionSettings) -> Result<Url, Error> {
@@ -198,16 +232,17 @@ fn account(own: &HubSpotSettings) -> Result<Account, Error> {
     let currency = own.currency.as_deref().map(str::parse::<Currency>).transpose();
     let currency =
         currency.map_err(|_| wrong("currency: write an ISO 4217 code such as \"EUR\""))?;
-    let mut ticket_stages: BTreeMap<String, TicketStatus> =
-        DEFAULT_STAGES.iter().map(|(id, status)| ((*id).to_owned(), *status)).collect();
-    for (stage, status) in &own.ticket_stages {
-        if *status == TicketStatus::Unknown {
-            let words = "new, open, pending, hold, solved or closed";
-            return Err(wrong(format!("ticket_stages.{stage}: write {words}")));
-        }
-        ticket_stages.insert(stage.clone(), *status);
+    let (ticket_stages, deal_stages) = (own.ticket_stages.clone(), own.deal_stages.clone());
+    let unknown = ticket_stages.iter().find(|(_, status)| **status == TicketStatus::Unknown);
+    if let Some((stage, _)) = unknown {
+        let words = "new, open, pending, hold, solved or closed";
+        return Err(wrong(format!("ticket_stages.{stage}: write {words}")));
     }
-    Ok(Account { currency, ticket_stages })
+    let unknown = deal_stages.iter().find(|(_, category)| **category == StageCategory::Unknown);
+    if let Some((stage, _)) = unknown {
+        return Err(wrong(format!("deal_stages.{stage}: write open, won or lost")));
+    }
+    Ok(Account { currency, ticket_stages, deal_stages })
 }
 
 /// Milliseconds since 1970: how HubSpot writes the times in its questions.

@@ -17,12 +17,12 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use shared::config::{ConnectionSettings, SecretRef, is_loopback};
-use shared::connector::{AnyStream, Api, Auth, ClientAuth, Connector, OAuth, Source, TokenBody};
+use shared::config::{ConnectionSettings, SecretRef, within};
+use shared::connector::{AnyStream, Api, Auth, ClientAuth, Connector, Source, TokenBody};
 use shared::error::Error;
 use shared::facts::{Fact, Pace, Quota, SourceFacts, fact};
+use shared::oauth::{OAuthSettings, TokenEndpoint};
 use shared::schema::Timestamp;
-use url::Url;
 
 pub use meanings::Meaning;
 use meanings::Meanings;
@@ -36,7 +36,9 @@ pub struct Klaviyo;
 pub struct KlaviyoSettings {
     /// A private API key with read access, `pk_…`.
     pub api_key: Option<SecretRef>,
-    /// An OAuth app, in place of the private key.
+    /// An OAuth app whose refresh token an admin of the account obtained once (PKCE), in place of the private key; tokens are
+    /// refreshed at `/oauth/token` of the API's host.
+    // The host www.klaviyo.com was shut for this in March 2025.
     pub oauth: Option<OAuthSettings>,
     /// Events per page, 1 to 1000.
     // The specification's prose says 200 at most, its schema 1,000.
@@ -53,26 +55,12 @@ pub struct KlaviyoSettings {
     pub metrics: BTreeMap<String, Meaning>,
 }
 
-/// An OAuth app, with a refresh token that an admin of the account obtained once (PKCE).
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct OAuthSettings {
-    /// The app's client id.
-    pub client_id: String,
-    /// The app's client secret.
-    pub client_secret: SecretRef,
-    /// The first refresh token; later ones are kept in the token vault.
-    pub refresh_token: SecretRef,
-    /// Where tokens are refreshed; `/oauth/token` of the API's host when absent.
-    // The host www.klaviyo.com was shut for this in March 2025.
-    #[schemars(with = "Option<String>")]
-    pub token_url: Option<Url>,
-}
-
 const HOME: &str = "https://a.klaviyo.com";
 const REVISION: &str = "2026-07-15";
 const LARGEST_PAGE: u16 = 1000;
 const LONGEST_REREAD: u16 = 366;
+const TOKENS: TokenEndpoint =
+    TokenEndpoint { path: "/oauth/token", body: TokenBody::Form, client: ClientAuth::Basic };
 
 const fn largest_page() -> u16 {
     LARGEST_PAGE
@@ -126,14 +114,13 @@ impl Source for Klaviyo {
         common: &ConnectionSettings,
         own: KlaviyoSettings,
     ) -> Result<Connector, Error> {
-        let base = base_url(common)?;
-        let auth = auth(&base, &own)?;
-        if !(1..=LARGEST_PAGE).contains(&own.event_page_size) {
-            return Err(wrong("event_page_size: write a number from 1 to 1000"));
-        }
-        if own.reread_days > LONGEST_REREAD {
-            return Err(wrong("reread_days: write a number from 0 to 366"));
-        }
+        let base = common.base_url_or(HOME)?;
+        let name = "authorization";
+        let prefix = "Klaviyo-API-Key ";
+        let key = own.api_key.map(|secret| Auth::Header { name, prefix, secret });
+        let auth = TOKENS.auth_or(&base, own.oauth, "api_key", key)?;
+        within("event_page_size", own.event_page_size, 1..=LARGEST_PAGE)?;
+        within("reread_days", own.reread_days, 0..=LONGEST_REREAD)?;
         let meanings = Arc::new(Meanings::new(&own.metrics));
         let events = |reader| events::Events {
             reader,
@@ -143,11 +130,11 @@ impl Source for Klaviyo {
         };
         let streams: Vec<Box<dyn AnyStream>> = vec![
             Box::new(profiles::Profiles),
-            Box::new(ids::ProfileIds),
-            Box::new(names::LISTS),
-            Box::new(names::SEGMENTS),
+            Box::new(ids::profile_ids()),
+            Box::new(names::lists()),
+            Box::new(names::segments()),
             Box::new(campaigns::Campaigns),
-            Box::new(names::METRICS),
+            Box::new(names::metrics()),
             Box::new(events(events::Reader::Prompt)),
             Box::new(events(events::Reader::Late)),
         ];
@@ -166,55 +153,6 @@ impl Source for Klaviyo {
         };
         Ok(Connector { api, streams, webhook: Some(Box::new(webhook::SystemWebhook { meanings })) })
     }
-}
-
-fn wrong(what: &str) -> Error {
-    Error::Config(what.to_owned())
-}
-
-fn base_url(common: &ConnectionSettings) -> Result<Url, Error> {
-    let base = match &common.base_url {
-        Some(base) => base.clone(),
-        None => Url::parse(HOME).map_err(|_| wrong("base_url is missing"))?,
-    };
-    if base.path() != "/" || base.query().is_some() || base.fragment().is_some() {
-        return Err(wrong("base_url: end it after the host, e.g. \"https://a.klaviyo.com\""));
-    }
-    Ok(base)
-}
-
-fn auth(base: &Url, own: &KlaviyoSettings) -> Result<Auth, Error> {
-    match (&own.api_key, &own.oauth) {
-        (Some(key), None) => Ok(Auth::Header {
-            name: "authorization",
-            prefix: "Klaviyo-API-Key ",
-            secret: key.clone(),
-        }),
-        (None, Some(oauth)) => {
-            let token_url = match &oauth.token_url {
-                None => base
-                    .join("/oauth/token")
-                    .map_err(|_| wrong("base_url: tokens cannot be asked for there"))?,
-                Some(url) if url.scheme() == "https" || is_loopback(url) => url.clone(),
-                Some(_) => return Err(wrong("oauth.token_url must begin with https://")),
-            };
-            Ok(Auth::OAuth(OAuth {
-                token_url,
-                client_id: oauth.client_id.clone(),
-                client_secret: oauth.client_secret.clone(),
-                refresh_token: oauth.refresh_token.clone(),
-                body: TokenBody::Form,
-                client: ClientAuth::Basic,
-            }))
-        }
-        (None, None) => Err(wrong("credentials are missing: write api_key, or oauth")),
-        (Some(_), Some(_)) => Err(wrong("write either api_key or oauth, not both")),
-    }
-}
-
-/// Whole seconds since 1970: what cursors are kept in.
-fn unix(at: Timestamp) -> i64 {
-    at.as_micros().div_euclid(1_000_000)
 }
 
 fn instant(seconds: i64) -> Option<Timestamp> {

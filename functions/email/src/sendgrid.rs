@@ -11,15 +11,18 @@ mod times;
 mod webhook;
 mod window;
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use shared::config::{ConnectionSettings, SecretRef};
+use shared::config::{ConnectionSettings, SecretRef, within};
 use shared::connector::{AnyStream, Api, Auth, Connector, Left, QuotaHeaders, Reset, Source};
 use shared::error::Error;
 use shared::facts::{Fact, SourceFacts, fact};
 use url::Url;
+
+use suppressions::Reader;
 
 /// Twilio SendGrid.
 pub struct SendGrid;
@@ -80,7 +83,7 @@ const fn ten_seconds() -> u16 {
     10
 }
 
-const DEFAULT_BASE: &str = "https://api.sendgrid.com";
+const HOME: &str = "https://api.sendgrid.com";
 const NO_LAG: Fact<Duration> =
     fact(Duration::ZERO, "a list of what there is now, not a window of time");
 const NO_LOOKBACK: Fact<Duration> = fact(Duration::ZERO, "every pass reads the whole list");
@@ -111,19 +114,19 @@ impl Source for SendGrid {
         common: &ConnectionSettings,
         own: SendGridSettings,
     ) -> Result<Connector, Error> {
-        let base = base_url(common)?;
-        within("page_size", own.page_size, LARGEST_PAGE)?;
-        within("export_file_mb", own.export_file_mb, 100)?;
-        within("export_poll_seconds", own.export_poll_seconds, 3600)?;
+        let base = common.base_url_or(HOME)?;
+        within("page_size", own.page_size, 1..=LARGEST_PAGE)?;
+        within("export_file_mb", own.export_file_mb, 1..=100)?;
+        within("export_poll_seconds", own.export_poll_seconds, 1..=3600)?;
         let other_hosts = hosts(own.download_hosts)?;
-        let mut streams: Vec<Box<dyn AnyStream>> = Vec::new();
-        for list in &suppressions::LISTS {
-            streams.push(Box::new(suppressions::Additions { list, page_size: own.page_size }));
-        }
-        streams.push(Box::new(groups::GroupSuppressions));
-        for list in &suppressions::LISTS {
-            streams.push(Box::new(suppressions::Pass { list, page_size: own.page_size }));
-        }
+        let lists = |reader| {
+            suppressions::LISTS.iter().map(move |list| -> Box<dyn AnyStream> {
+                Box::new(suppressions::Suppressions { list, reader, page_size: own.page_size })
+            })
+        };
+        let mut streams: Vec<Box<dyn AnyStream>> = lists(Reader::Additions).collect();
+        streams.push(Box::new(groups::group_suppressions()));
+        streams.extend(lists(Reader::Pass));
         streams.push(Box::new(contacts::Contacts {
             format: own.export_format,
             file_mb: own.export_file_mb,
@@ -131,9 +134,9 @@ impl Source for SendGrid {
             base: base.clone(),
             hosts: other_hosts.clone(),
         }));
-        streams.push(Box::new(collections::Audiences { of: &collections::LISTS }));
-        streams.push(Box::new(collections::Audiences { of: &collections::SEGMENTS }));
-        streams.push(Box::new(collections::SingleSends));
+        streams.push(Box::new(collections::LISTS));
+        streams.push(Box::new(collections::SEGMENTS));
+        streams.push(Box::new(collections::SINGLE_SENDS));
         let api = Api {
             base,
             auth: Auth::Bearer(own.api_key),
@@ -150,48 +153,26 @@ impl Source for SendGrid {
     }
 }
 
-fn wrong(what: impl Into<String>) -> Error {
-    Error::Config(what.into())
-}
-
-fn within(key: &str, value: u16, most: u16) -> Result<(), Error> {
-    if (1..=most).contains(&value) {
-        return Ok(());
-    }
-    Err(wrong(format!("{key}: write a number from 1 to {most}")))
-}
-
-fn base_url(common: &ConnectionSettings) -> Result<Url, Error> {
-    let base = match &common.base_url {
-        Some(base) => base.clone(),
-        None => Url::parse(DEFAULT_BASE).map_err(|_| wrong("base_url: is no address"))?,
-    };
-    if base.path() != "/" || base.query().is_some() || base.fragment().is_some() {
-        return Err(wrong("base_url: end it after the host, e.g. \"https://api.eu.sendgrid.com\""));
-    }
-    Ok(base)
-}
-
 fn on_behalf_of(account: Option<String>) -> Result<Vec<(&'static str, String)>, Error> {
     let Some(account) = account else { return Ok(Vec::new()) };
     let account = account.trim().to_owned();
     if account.is_empty() || !account.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
-        return Err(wrong("on_behalf_of: write a subuser's name, or \"account-id 1234\""));
+        return Err(Error::config("on_behalf_of: write a subuser's name, or \"account-id 1234\""));
     }
     Ok(vec![("on-behalf-of", account)])
 }
 
-/// The hosts as the client takes them: settings are read once in a process's life, so what stays in memory is bounded.
-fn hosts(written: Vec<String>) -> Result<Vec<&'static str>, Error> {
+fn hosts(written: Vec<String>) -> Result<Vec<Cow<'static, str>>, Error> {
     let host = |host: String| {
         let host = host.trim().to_ascii_lowercase();
         let is_host =
             Url::parse(&format!("https://{host}/")).is_ok_and(|url| url.host_str() == Some(&host));
         if !is_host {
-            return Err(wrong("download_hosts: write hosts only, without https:// and path"));
+            return Err(Error::config(
+                "download_hosts: write hosts only, without https:// and path",
+            ));
         }
-        let host: &'static str = host.leak();
-        Ok(host)
+        Ok(Cow::Owned(host))
     };
     written.into_iter().map(host).collect()
 }

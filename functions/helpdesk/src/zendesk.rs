@@ -15,13 +15,13 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use shared::config::{ConnectionSettings, SecretRef, is_loopback};
+use shared::config::{ConnectionSettings, SecretRef, within};
 use shared::connector::{
-    AnyStream, Api, Auth, ClientAuth, Connector, Horizon, Left, OAuth, QuotaHeaders, Reset, Source,
-    TokenBody,
+    AnyStream, Api, Auth, ClientAuth, Connector, Left, QuotaHeaders, Reset, Source, TokenBody,
 };
 use shared::error::Error;
 use shared::facts::{Fact, Pace, Quota, SourceFacts, fact};
+use shared::oauth::{OAuthSettings, TokenEndpoint};
 use shared::schema::Timestamp;
 use url::Url;
 
@@ -36,7 +36,8 @@ pub struct ZendeskSettings {
     pub email: Option<String>,
     /// The API token.
     pub token: Option<SecretRef>,
-    /// An OAuth client, in place of email and token.
+    /// An OAuth client of the account, in place of email and token; tokens are refreshed at `/oauth/tokens` of the account,
+    /// and each refresh token is good for one use.
     pub oauth: Option<OAuthSettings>,
     /// Records per page of the ticket and user exports, 1 to 1000.
     // That 1,000 is the most is not documented where we could read it; hence a setting.
@@ -50,23 +51,10 @@ pub struct ZendeskSettings {
     pub csat_lookback_days: u16,
 }
 
-/// An OAuth client of the account, with a refresh token that an admin obtained once.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct OAuthSettings {
-    /// The client's unique identifier.
-    pub client_id: String,
-    /// The client's secret.
-    pub client_secret: SecretRef,
-    /// The first refresh token; each is good for one use, the later ones are kept in the token vault.
-    pub refresh_token: SecretRef,
-    /// Where tokens are refreshed; `/oauth/tokens` of the account when absent.
-    #[schemars(with = "Option<String>")]
-    pub token_url: Option<Url>,
-}
-
 const LARGEST_PAGE: u16 = 1000;
 const LONGEST_LOOKBACK: u16 = 366;
+const TOKENS: TokenEndpoint =
+    TokenEndpoint { path: "/oauth/tokens", body: TokenBody::Json, client: ClientAuth::Parameters };
 
 const fn largest_page() -> u16 {
     LARGEST_PAGE
@@ -116,23 +104,19 @@ impl Source for Zendesk {
         common: &ConnectionSettings,
         own: ZendeskSettings,
     ) -> Result<Connector, Error> {
-        let base = base_url(common)?;
-        let auth = auth(&base, &own)?;
-        if !(1..=LARGEST_PAGE).contains(&own.export_page_size) {
-            return Err(wrong("export_page_size: write a number from 1 to 1000"));
-        }
-        if own.csat_lookback_days > LONGEST_LOOKBACK {
-            return Err(wrong("csat_lookback_days: write a number from 0 to 366"));
-        }
+        let base = common.account_url("https://acme.zendesk.com")?;
+        let auth = auth(&base, own.email.as_deref(), own.token, own.oauth)?;
+        within("export_page_size", own.export_page_size, 1..=LARGEST_PAGE)?;
+        within("csat_lookback_days", own.csat_lookback_days, 0..=LONGEST_LOOKBACK)?;
         let page_size = own.export_page_size;
         let streams: Vec<Box<dyn AnyStream>> = vec![
-            Box::new(users::Users { page_size }),
-            Box::new(organizations::Organizations),
-            Box::new(tickets::Tickets { page_size }),
-            Box::new(events::TicketEvents),
+            Box::new(users::users(page_size)),
+            Box::new(organizations::organizations()),
+            Box::new(tickets::tickets(page_size)),
+            Box::new(events::ticket_events()),
             Box::new(ratings::SatisfactionRatings { lookback_days: own.csat_lookback_days }),
-            Box::new(users::DeletedUsers),
-            Box::new(tickets::DeletedTickets),
+            Box::new(users::deleted()),
+            Box::new(tickets::deleted()),
         ];
         let api = Api {
             base,
@@ -150,63 +134,30 @@ impl Source for Zendesk {
     }
 }
 
-fn wrong(what: &str) -> Error {
-    Error::Config(what.to_owned())
-}
-
-fn base_url(common: &ConnectionSettings) -> Result<Url, Error> {
-    let base = common.base_url.clone().ok_or_else(|| {
-        wrong("base_url is missing; write the account's address, e.g. base_url = \"https://acme.zendesk.com\"")
-    })?;
-    if base.path() != "/" || base.query().is_some() || base.fragment().is_some() {
-        return Err(wrong("base_url: end it after the host, e.g. \"https://acme.zendesk.com\""));
-    }
-    Ok(base)
-}
-
-fn auth(base: &Url, own: &ZendeskSettings) -> Result<Auth, Error> {
-    match (&own.email, &own.token, &own.oauth) {
-        (Some(email), Some(token), None) if !email.trim().is_empty() => {
-            Ok(Auth::Basic { user: format!("{}/token", email.trim()), password: token.clone() })
+fn auth(
+    base: &Url,
+    email: Option<&str>,
+    token: Option<SecretRef>,
+    oauth: Option<OAuthSettings>,
+) -> Result<Auth, Error> {
+    match (email.map(str::trim), token, oauth) {
+        (Some(email), Some(password), None) if !email.is_empty() => {
+            Ok(Auth::Basic { user: format!("{email}/token"), password })
         }
-        (None, None, Some(oauth)) => {
-            let token_url = match &oauth.token_url {
-                None => base
-                    .join("/oauth/tokens")
-                    .map_err(|_| wrong("base_url: tokens cannot be asked for there"))?,
-                Some(url) if url.scheme() == "https" || is_loopback(url) => url.clone(),
-                Some(_) => return Err(wrong("oauth.token_url must begin with https://")),
-            };
-            Ok(Auth::OAuth(OAuth {
-                token_url,
-                client_id: oauth.client_id.clone(),
-                client_secret: oauth.client_secret.clone(),
-                refresh_token: oauth.refresh_token.clone(),
-                body: TokenBody::Json,
-                client: ClientAuth::Parameters,
-            }))
-        }
+        (None, None, Some(oauth)) => TOKENS.auth(base, oauth),
         (None, None, None) => {
-            Err(wrong("credentials are missing: write email and token, or oauth"))
+            Err(Error::config("credentials are missing: write email and token, or oauth"))
         }
-        (_, _, Some(_)) => Err(wrong("write either email and token, or oauth, not both")),
-        (_, None, None) => Err(wrong("token is missing: email needs the API token beside it")),
+        (_, _, Some(_)) => Err(Error::config("write either email and token, or oauth, not both")),
+        (_, None, None) => {
+            Err(Error::config("token is missing: email needs the API token beside it"))
+        }
         (_, Some(_), None) => {
-            Err(wrong("email is missing: token needs the address of its admin beside it"))
+            Err(Error::config("email is missing: token needs the address of its admin beside it"))
         }
     }
-}
-
-/// Whole seconds since 1970: how Zendesk writes the times in its questions.
-fn unix(at: Timestamp) -> i64 {
-    at.as_micros().div_euclid(1_000_000)
 }
 
 fn instant(seconds: i64) -> Option<Timestamp> {
     Timestamp::from_unix_seconds(seconds).ok()
-}
-
-/// The second to ask from on the first run: never before 1970 and never in the future, which Zendesk refuses.
-fn first_second(horizon: &Horizon) -> i64 {
-    unix(horizon.start.min(horizon.until)).max(0)
 }

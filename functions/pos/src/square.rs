@@ -13,10 +13,11 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use shared::config::{ConnectionSettings, SecretRef, is_loopback};
-use shared::connector::{AnyStream, Api, Auth, ClientAuth, Connector, OAuth, Source, TokenBody};
+use shared::config::{ConnectionSettings, SecretRef, within};
+use shared::connector::{AnyStream, Api, Auth, ClientAuth, Connector, Source, TokenBody};
 use shared::error::Error;
 use shared::facts::{Fact, Granularity, Pace, SourceFacts, fact};
+use shared::oauth::{OAuthSettings, TokenEndpoint};
 use shared::schema::Timestamp;
 use url::Url;
 
@@ -29,7 +30,8 @@ pub struct Square;
 pub struct SquareSettings {
     /// A personal access token of the seller's own application.
     pub access_token: Option<SecretRef>,
-    /// An OAuth application that the seller authorised, in place of a personal access token.
+    /// An OAuth application that the seller authorised (code flow), in place of a personal access token; tokens are
+    /// refreshed at `/oauth2/token` of the same host, and the refresh token stays good until the seller revokes it.
     pub oauth: Option<OAuthSettings>,
     /// The version of the API to ask for, as a date; the application's default would apply without it.
     #[serde(default = "known_version")]
@@ -45,25 +47,12 @@ pub struct SquareSettings {
     pub loyalty_lookback_hours: u16,
 }
 
-/// An OAuth application with a refresh token that the seller's authorisation gave (code flow).
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct OAuthSettings {
-    /// The application's id.
-    pub client_id: String,
-    /// The application's secret.
-    pub client_secret: SecretRef,
-    /// The refresh token; in the code flow it stays good until the seller revokes it.
-    pub refresh_token: SecretRef,
-    /// Where tokens are refreshed; `/oauth2/token` of the same host when absent.
-    #[schemars(with = "Option<String>")]
-    pub token_url: Option<Url>,
-}
-
 const HOST: &str = "https://connect.squareup.com";
 const API_VERSION: &str = "2025-08-20";
 const LARGEST_PAGE: u16 = 1000;
 const LONGEST_LOOKBACK: u16 = 720;
+const TOKENS: TokenEndpoint =
+    TokenEndpoint { path: "/oauth2/token", body: TokenBody::Json, client: ClientAuth::Parameters };
 
 fn known_version() -> String {
     API_VERSION.to_owned()
@@ -117,17 +106,18 @@ impl Source for Square {
         own: SquareSettings,
     ) -> Result<Connector, Error> {
         check(common, &own)?;
-        let base = base_url(common)?;
-        let auth = auth(&base, &own)?;
+        let base = common.base_url_or(HOST)?;
+        let token = own.access_token.map(Auth::Bearer);
+        let auth = TOKENS.auth_or(&base, own.oauth, "access_token", token)?;
         let lookback = Duration::from_hours(own.loyalty_lookback_hours.into());
         let streams: Vec<Box<dyn AnyStream>> = vec![
-            Box::new(customers::Customers),
-            Box::new(customers::Directory),
-            Box::new(orders::Orders { page_size: own.order_page_size }),
-            Box::new(payments::Payments),
-            Box::new(payments::Refunds),
-            Box::new(loyalty::Accounts),
-            Box::new(loyalty::Events { lookback }),
+            Box::new(customers::customers()),
+            Box::new(customers::directory()),
+            Box::new(orders::orders(own.order_page_size)),
+            Box::new(payments::payments()),
+            Box::new(payments::refunds()),
+            Box::new(loyalty::accounts()),
+            Box::new(loyalty::events(lookback)),
         ];
         let api = Api {
             base,
@@ -142,70 +132,21 @@ impl Source for Square {
     }
 }
 
-fn wrong(what: &str) -> Error {
-    Error::Config(what.to_owned())
-}
-
 fn check(common: &ConnectionSettings, own: &SquareSettings) -> Result<(), Error> {
-    if !(1..=LARGEST_PAGE).contains(&own.order_page_size) {
-        return Err(wrong("order_page_size: write a number from 1 to 1000"));
-    }
-    if own.loyalty_lookback_hours > LONGEST_LOOKBACK {
-        return Err(wrong("loyalty_lookback_hours: write a number from 0 to 720"));
-    }
+    within("order_page_size", own.order_page_size, 1..=LARGEST_PAGE)?;
+    within("loyalty_lookback_hours", own.loyalty_lookback_hours, 0..=LONGEST_LOOKBACK)?;
     let is_date = |text: &str| {
         text.len() == 10 && Timestamp::parse_rfc3339(&format!("{text}T00:00:00Z")).is_ok()
     };
     if !is_date(&own.api_version) {
-        return Err(wrong("api_version: write a date, e.g. \"2025-08-20\""));
+        return Err(Error::config("api_version: write a date, e.g. \"2025-08-20\""));
     }
     // The signature covers these characters: a blank or padded address refuses every delivery.
     let is_address = |text: &String| text.trim() == text && Url::parse(text).is_ok();
     if common.webhook_url.as_ref().is_some_and(|url| !is_address(url)) {
-        return Err(wrong(
+        return Err(Error::config(
             "webhook_url: write the notification URL of the webhook subscription, byte for byte",
         ));
     }
     Ok(())
-}
-
-fn base_url(common: &ConnectionSettings) -> Result<Url, Error> {
-    let base = match &common.base_url {
-        Some(base) => base.clone(),
-        None => Url::parse(HOST).map_err(|_| wrong("base_url is missing"))?,
-    };
-    if base.path() != "/" || base.query().is_some() || base.fragment().is_some() {
-        return Err(wrong(
-            "base_url: end it after the host, e.g. \"https://connect.squareup.com\"",
-        ));
-    }
-    Ok(base)
-}
-
-fn auth(base: &Url, own: &SquareSettings) -> Result<Auth, Error> {
-    match (&own.access_token, &own.oauth) {
-        (Some(token), None) => Ok(Auth::Bearer(token.clone())),
-        (None, Some(oauth)) => {
-            if oauth.client_id.trim().is_empty() {
-                return Err(wrong("oauth.client_id is empty"));
-            }
-            let token_url = match &oauth.token_url {
-                None => base
-                    .join("/oauth2/token")
-                    .map_err(|_| wrong("base_url: tokens cannot be asked for there"))?,
-                Some(url) if url.scheme() == "https" || is_loopback(url) => url.clone(),
-                Some(_) => return Err(wrong("oauth.token_url must begin with https://")),
-            };
-            Ok(Auth::OAuth(OAuth {
-                token_url,
-                client_id: oauth.client_id.clone(),
-                client_secret: oauth.client_secret.clone(),
-                refresh_token: oauth.refresh_token.clone(),
-                body: TokenBody::Json,
-                client: ClientAuth::Parameters,
-            }))
-        }
-        (None, None) => Err(wrong("credentials are missing: write access_token, or oauth")),
-        (Some(_), Some(_)) => Err(wrong("write either access_token or oauth, not both")),
-    }
 }

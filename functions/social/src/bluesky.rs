@@ -9,6 +9,7 @@ mod session;
 mod wanted;
 mod words;
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -101,10 +102,12 @@ impl Source for Bluesky {
         common: &ConnectionSettings,
         own: BlueskySettings,
     ) -> Result<Connector, Error> {
-        let base = base_url(common)?;
+        let base = common.base_url_or("https://bsky.social")?;
         let handle = own.handle.trim().trim_start_matches('@').to_owned();
         if handle.is_empty() {
-            return Err(wrong("handle: write the account's handle, e.g. \"sync.acme.example\""));
+            return Err(Error::config(
+                "handle: write the account's handle, e.g. \"sync.acme.example\"",
+            ));
         }
         let wanted = Arc::new(wanted(&own)?);
         let session = AppPassword::new(&base, handle, own.app_password)?;
@@ -121,7 +124,7 @@ impl Source for Bluesky {
             // docs.bsky.app/docs/advanced-guides/rate-limits: 3000 in five minutes for each address.
             pace: Some(Pace::per_minute(600)),
             headers: Vec::new(),
-            other_hosts: JETSTREAM_HOSTS.to_vec(),
+            other_hosts: JETSTREAM_HOSTS.map(Cow::Borrowed).to_vec(),
             quota: Some(QuotaHeaders {
                 left: Left::Remaining("ratelimit-remaining"),
                 reset: Reset::UnixSeconds("ratelimit-reset"),
@@ -131,37 +134,22 @@ impl Source for Bluesky {
     }
 }
 
-fn wrong(what: impl Into<String>) -> Error {
-    Error::Config(what.into())
-}
-
-fn base_url(common: &ConnectionSettings) -> Result<Url, Error> {
-    let base = match &common.base_url {
-        Some(base) => base.clone(),
-        None => Url::parse("https://bsky.social")
-            .map_err(|error| Error::Invariant(format!("the address of the network: {error}")))?,
-    };
-    if base.path() != "/" || base.query().is_some() || base.fragment().is_some() {
-        return Err(wrong("base_url: end it after the host, e.g. \"https://bsky.social\""));
-    }
-    Ok(base)
-}
-
 fn wanted(own: &BlueskySettings) -> Result<Wanted, Error> {
     if own.queries.is_empty() || own.queries.len() > MOST_QUERIES {
-        return Err(wrong(format!("queries: write one to {MOST_QUERIES} of them")));
+        return Err(Error::config(format!("queries: write one to {MOST_QUERIES} of them")));
     }
     let mut queries: Vec<Query> = Vec::new();
     for text in &own.queries {
-        let query = Query::parse(text).map_err(|why| wrong(format!("queries: {text:?} {why}")))?;
+        let query =
+            Query::parse(text).map_err(|why| Error::config(format!("queries: {text:?} {why}")))?;
         if queries.iter().any(|other| other.text == query.text) {
-            return Err(wrong(format!("queries: {text:?} is there twice")));
+            return Err(Error::config(format!("queries: {text:?} is there twice")));
         }
         queries.push(query);
     }
     let own_dids: BTreeSet<String> = own.own_dids.iter().map(|did| did.trim().to_owned()).collect();
     if let Some(did) = own_dids.iter().find(|did| !did.starts_with("did:")) {
-        return Err(wrong(format!("own_dids: {did:?} is no DID, e.g. \"did:plc:4smm…\"")));
+        return Err(Error::config(format!("own_dids: {did:?} is no DID, e.g. \"did:plc:4smm…\"")));
     }
     Ok(Wanted { queries, own: own_dids })
 }
@@ -178,10 +166,10 @@ fn jetstream_url(configured: Option<Url>, base: &Url) -> Result<Url, Error> {
     let of_a_test = url.scheme() == "ws" && is_loopback(&url) && is_loopback(base);
     if !public && !of_a_test {
         let hosts = JETSTREAM_HOSTS.join(", ");
-        return Err(wrong(format!("jetstream_url: write wss:// and one of {hosts}")));
+        return Err(Error::config(format!("jetstream_url: write wss:// and one of {hosts}")));
     }
     if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
-        return Err(wrong("jetstream_url: end it after the host"));
+        return Err(Error::config("jetstream_url: end it after the host"));
     }
     Ok(url)
 }

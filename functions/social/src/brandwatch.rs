@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use shared::config::{ConnectionSettings, SecretRef};
+use shared::config::{ConnectionSettings, SecretRef, within};
 use shared::connector::{
     AnyStream, Api, Auth, Connector, Left, QuotaHeaders, Reset, Session, Source,
 };
@@ -115,11 +115,11 @@ impl Source for Brandwatch {
         common: &ConnectionSettings,
         own: BrandwatchSettings,
     ) -> Result<Connector, Error> {
-        let base = base_url(common)?;
+        let base = common.base_url_or("https://api.brandwatch.com")?;
         let auth = auth(&base, &own)?;
         let project = Arc::new(project(own)?);
         let streams: Vec<Box<dyn AnyStream>> = vec![
-            Box::new(queries::Queries { project: Arc::clone(&project) }),
+            Box::new(queries::queries(Arc::clone(&project))),
             Box::new(latest::Latest::mentions(&project)),
             Box::new(latest::Latest::edits(&project)),
             Box::new(days::Days { project }),
@@ -140,21 +140,6 @@ impl Source for Brandwatch {
     }
 }
 
-fn wrong(what: &str) -> Error {
-    Error::Config(what.to_owned())
-}
-
-fn base_url(common: &ConnectionSettings) -> Result<Url, Error> {
-    match &common.base_url {
-        Some(url) if url.path() == "/" && url.query().is_none() => Ok(url.clone()),
-        Some(_) => {
-            Err(wrong("base_url: end it after the host, e.g. \"https://api.brandwatch.com\""))
-        }
-        None => Url::parse("https://api.brandwatch.com")
-            .map_err(|_| wrong("base_url: write the address of the API")),
-    }
-}
-
 fn auth(base: &Url, own: &BrandwatchSettings) -> Result<Auth, Error> {
     match (&own.username, &own.password, &own.token) {
         (Some(username), Some(password), None) if !username.trim().is_empty() => {
@@ -168,11 +153,15 @@ fn auth(base: &Url, own: &BrandwatchSettings) -> Result<Auth, Error> {
         }
         (None, None, Some(token)) => Ok(Auth::Bearer(token.clone())),
         (None, None, None) => {
-            Err(wrong("credentials are missing: write username and password, or token"))
+            Err(Error::config("credentials are missing: write username and password, or token"))
         }
-        (_, _, Some(_)) => Err(wrong("write either username and password, or token, not both")),
-        (_, None, None) => Err(wrong("password is missing: username needs it beside it")),
-        (_, Some(_), None) => Err(wrong("username is missing: password needs it beside it")),
+        (_, _, Some(_)) => {
+            Err(Error::config("write either username and password, or token, not both"))
+        }
+        (_, None, None) => Err(Error::config("password is missing: username needs it beside it")),
+        (_, Some(_), None) => {
+            Err(Error::config("username is missing: password needs it beside it"))
+        }
     }
 }
 
@@ -181,20 +170,14 @@ fn project(own: BrandwatchSettings) -> Result<Project, Error> {
         project, queries, lookback_days, page_size, queries_per_request, ..
     } = own;
     if project == 0 {
-        return Err(wrong("project: write the id of a project"));
+        return Err(Error::config("project: write the id of a project"));
     }
     if queries.as_ref().is_some_and(|ids| ids.is_empty() || ids.contains(&0)) {
-        return Err(wrong("queries: name at least one, or leave the key out to read all"));
+        return Err(Error::config("queries: name at least one, or leave the key out to read all"));
     }
-    if !(1..=LONGEST_LOOKBACK).contains(&lookback_days) {
-        return Err(wrong("lookback_days: write a number from 1 to 366"));
-    }
-    if !(1..=LARGEST_PAGE).contains(&page_size) {
-        return Err(wrong("page_size: write a number from 1 to 5000"));
-    }
-    if !(1..=MOST_QUERIES).contains(&queries_per_request) {
-        return Err(wrong("queries_per_request: write a number from 1 to 200"));
-    }
+    within("lookback_days", lookback_days, 1..=LONGEST_LOOKBACK)?;
+    within("page_size", page_size, 1..=LARGEST_PAGE)?;
+    within("queries_per_request", queries_per_request, 1..=MOST_QUERIES)?;
     Ok(Project {
         id: project,
         queries,

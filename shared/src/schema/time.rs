@@ -55,6 +55,11 @@ impl Timestamp {
         jiff::Timestamp::from_microsecond(micros).map_err(|_| TimestampError)?.try_into()
     }
 
+    /// Whole seconds after 1970, the instant's own second begun.
+    pub fn as_unix_seconds(self) -> i64 {
+        self.as_micros().div_euclid(1_000_000)
+    }
+
     /// Microseconds after 1970, as tables store it.
     pub fn as_micros(self) -> i64 {
         self.0.as_microsecond()

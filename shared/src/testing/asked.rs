@@ -65,6 +65,13 @@ impl Asked {
         Self { connection, name }
     }
 
+    /// Every stream of the connection: settings take longer to read than pages.
+    pub fn all(source: &'static dyn AnySource, settings: &str) -> Vec<Self> {
+        let connection = connect(source, settings).unwrap_or_else(|error| panic!("{error}"));
+        let streams = connection.connector.streams.iter();
+        streams.map(|stream| Self::new(source, settings, stream.facts().name)).collect()
+    }
+
     /// The stream itself.
     pub fn stream(&self) -> &dyn AnyStream {
         let mut streams = self.connection.connector.streams.iter();
@@ -97,6 +104,13 @@ impl Asked {
     pub fn page(&self, cursor: &RawValue, body: &Value) -> Result<Next<Box<RawValue>>, Error> {
         let response = response(body.to_string());
         self.stream().page(cursor, &horizon(), &response).map(|page| page.next)
+    }
+
+    /// Whether any answer, of any bytes, is a page; as an answer to a lookup, it only must not panic.
+    pub fn is_page(&self, body: &[u8]) -> bool {
+        let response = response(body.to_vec());
+        let _ = self.stream().looked_up(&response);
+        self.stream().page(&self.begin(), &horizon(), &response).is_ok()
     }
 
     /// The time of change up to which a cursor has read.

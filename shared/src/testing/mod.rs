@@ -4,6 +4,7 @@
 #![expect(clippy::missing_panics_doc, reason = "a test suite reports by panicking")]
 
 pub mod asked;
+mod expand;
 
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;

@@ -238,12 +238,18 @@ impl HubSpot {
 
     /// Links two objects, which touches neither.
     pub fn link(&self, one: Place, other: Place) {
-        self.shared.lock().portal.link(one, other, false);
+        let (at, _) = self.moment();
+        let mut state = self.shared.lock();
+        state.portal.link(one, other, false);
+        state.portal.announce_link(one, other, at, false);
     }
 
     /// Takes a link away, which touches neither end.
     pub fn unlink(&self, one: Place, other: Place) {
-        self.shared.lock().portal.unlink(one, other);
+        let (at, _) = self.moment();
+        let mut state = self.shared.lock();
+        state.portal.unlink(one, other);
+        state.portal.announce_link(one, other, at, true);
     }
 
     /// Puts an object into the bin.

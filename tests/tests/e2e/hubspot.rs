@@ -101,6 +101,44 @@ async fn events_alone_bring_contacts_and_companies_up_to_date() {
     assert!(renamed.contains("Renamed"));
 }
 
+/// A deal's move and its new contact, a ticket's close: told to the right people before any search.
+#[tokio::test]
+async fn events_alone_bring_a_deal_and_a_ticket_up_to_date_with_their_links() {
+    let stand = stand().await;
+    stand.drain_all(false).await;
+    let url = stand.serve_for("hubspot").await;
+    let truth = crm(&stand).truth();
+    let living = |kind: Kind| {
+        let living = truth.objects[&kind].values().filter(|object| object.archived_at.is_none());
+        living.map(|object| object.id).collect::<Vec<_>>()
+    };
+    let open = |id: &&u64| truth.objects[&Kind::Deal][*id].text("hs_is_closed") == Some("false");
+    let deal = *living(Kind::Deal).iter().find(open).expect("an open deal");
+    let ticket = truth.objects[&Kind::Ticket].values();
+    let ticket = ticket.filter(|ticket| ticket.text("hs_pipeline") == Some("0"));
+    let ticket = ticket.map(|ticket| ticket.id).next().expect("a ticket");
+    crm(&stand).set((Kind::Deal, deal), "dealstage", Some("negotiation"));
+    crm(&stand).link((Kind::Deal, deal), (Kind::Contact, living(Kind::Contact)[7]));
+    crm(&stand).set((Kind::Ticket, ticket), "hs_pipeline_stage", Some("4"));
+    crm(&stand).send_webhooks(&url, &DeliveryPlan::default()).await;
+    assert_true(&stand).await;
+    // The search that comes later tells the same moves under the same ids.
+    stand.drain_all(false).await;
+    assert_true(&stand).await;
+}
+
+/// Who they are is kept as the account tells it, and becomes no row.
+#[tokio::test]
+async fn owners_and_pipelines_are_read_and_land_raw_only() {
+    let stand = stand().await;
+    for (stream, there) in [("owners", 4), ("pipelines", 3)] {
+        let run = one(&stand, stream).await;
+        let Run { outcome, ledger, .. } = run;
+        assert_eq!((outcome, ledger.fetched, ledger.filtered), (Outcome::CaughtUp, there, there));
+        assert_eq!(ledger.landed, 0, "{stream}");
+    }
+}
+
 #[tokio::test]
 async fn a_delivery_that_somebody_else_signed_is_refused() {
     let stand = stand().await;

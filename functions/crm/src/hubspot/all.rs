@@ -9,15 +9,12 @@ use shared::fields::Fields;
 use shared::page::{Next, Page, Response};
 use shared::request::Request;
 use shared::rows::Rows;
-use shared::schema::Timestamp;
 
-use super::batch::{self, AT_ONCE, Batch, Paging, Step};
-use super::kinds::Reader;
+use super::OBJECTS;
+use super::batch::{self, Batch, Paging, Step};
+use super::kinds::{Kind, Maps, Read, Reader};
 use super::objects::tombstone;
-use super::{OBJECTS, kinds::Maps};
-
-/// By how much HubSpot's clock may be behind ours, in microseconds: ten minutes.
-const CLOCKS_DIFFER: i64 = 600_000_000;
+use super::stages::Stages;
 
 /// Every object of one type.
 pub(super) struct All(pub(super) Reader);
@@ -31,6 +28,9 @@ pub(super) struct Place {
     /// Listed, and not read yet; `after` is behind it then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     batch: Option<Batch>,
+    /// What the account says of its stages, once the pass has asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    stages: Option<Stages>,
 }
 
 #[derive(Deserialize)]
@@ -52,15 +52,15 @@ impl<T> List<T> {
 }
 
 impl Place {
-    fn behind(after: Option<String>) -> Next<Self> {
+    fn behind(after: Option<String>, stages: Option<Stages>) -> Next<Self> {
         match after {
-            Some(_) => Next::More(Self { after, batch: None }),
+            Some(_) => Next::More(Self { after, batch: None, stages }),
             None => Next::Done(Self::default()),
         }
     }
 
-    fn list(&self, path: &str) -> Request {
-        let request = Request::get(format!("{OBJECTS}/{path}")).query("limit", AT_ONCE);
+    fn list(&self, kind: &Kind) -> Request {
+        let request = Request::get(format!("{OBJECTS}/{}", kind.path)).query("limit", kind.at_once);
         match &self.after {
             Some(after) => request.query("after", after),
             None => request,
@@ -80,10 +80,9 @@ impl Stream for All {
     }
 
     fn request(&self, place: &Place, _: &Horizon) -> Request {
-        let Reader { kind, properties, .. } = &self.0;
         match &place.batch {
-            Some(batch) => batch.request(kind.path, kind.linked, properties),
-            None => place.list(kind.path).query("archived", "false"),
+            Some(batch) => batch.request(&self.0),
+            None => place.list(self.0.kind).query("archived", "false"),
         }
     }
 
@@ -101,23 +100,32 @@ impl Stream for All {
             }
             let ids: Vec<String> = list.results.into_iter().map(|row| row.id).collect();
             if ids.is_empty() {
-                return Ok(Page::empty(Place::behind(after)));
+                return Ok(Page::empty(Place::behind(after, place.stages.clone())));
             }
-            return Ok(Page::empty(Next::More(Place { after, batch: Some(Batch::new(ids)) })));
+            let stages = place.stages.clone();
+            let batch = Some(Batch::new(ids, stages.clone()));
+            return Ok(Page::empty(Next::More(Place { after, batch, stages })));
         };
-        match batch.page(self.0.kind.linked, response)? {
+        match batch.page(self.0.kind, response)? {
             Step::On(batch) => {
                 Ok(Page::empty(Next::More(Place { batch: Some(batch), ..place.clone() })))
             }
-            Step::Read(records) => Ok(Page { records, next: Place::behind(place.after.clone()) }),
+            Step::Read(records) => {
+                let next = Place::behind(place.after.clone(), batch.stages.clone());
+                Ok(Page { records, next })
+            }
         }
     }
 
-    /// Links may be new although the object is not, so what a pass read of an object with links wins over what was read
-    /// of it before. Not over a change meanwhile, though our clocks may differ.
+    fn noted(&self, place: &Place) -> Place {
+        match &place.batch {
+            Some(batch) => Place { batch: Some(batch.noted(self.0.kind)), ..Place::default() },
+            None => place.clone(),
+        }
+    }
+
     fn map(&self, record: Fields<'_>, rows: &mut Rows<'_>) -> Result<(), Invalid> {
-        let read_at = rows.received_at().as_micros() - CLOCKS_DIFFER;
-        self.0.map(record, Timestamp::from_micros(read_at).ok(), rows)
+        self.0.map(record, Read::Listed, rows)
     }
 
     fn lookup(&self, ids: &[String]) -> Option<Request> {
@@ -138,7 +146,7 @@ impl Stream for All {
 
 /// Every object of one type in the recycling bin.
 pub(super) struct Archived {
-    pub(super) kind: &'static super::kinds::Kind,
+    pub(super) kind: &'static Kind,
     pub(super) facts: &'static StreamFacts,
 }
 
@@ -154,7 +162,7 @@ impl Stream for Archived {
     }
 
     fn request(&self, place: &Place, _: &Horizon) -> Request {
-        place.list(self.kind.path).query("archived", "true")
+        place.list(self.kind).query("archived", "true")
     }
 
     fn page<'r>(
@@ -174,7 +182,7 @@ impl Stream for Archived {
         if after.is_some() && after == place.after {
             return Err(Error::Stuck("the list goes on where it was".to_owned()));
         }
-        Ok(Page::new(results, Place::behind(after)))
+        Ok(Page::new(results, Place::behind(after, None)))
     }
 
     fn map(&self, mut record: Fields<'_>, rows: &mut Rows<'_>) -> Result<(), Invalid> {

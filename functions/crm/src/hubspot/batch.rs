@@ -1,4 +1,4 @@
-//! Up to a hundred objects, read one after the other: their links, then the objects themselves as they are now.
+//! Some objects, read one after the other: their links, what their stages mean, then the objects as they are now.
 //!
 //! Search answers with no links and lags behind; so lists give ids only, and what lands is read by id.
 
@@ -12,34 +12,46 @@ use shared::error::Error;
 use shared::page::{Record, Response};
 use shared::request::Request;
 
+use super::kinds::{Kind, Reader};
+use super::links::{Link, Linked, is_id};
+use super::stages::{self, Stages};
 use super::{ASSOCIATIONS, OBJECTS};
 
-/// What `batch/read` takes, and so what lists are asked for.
-pub(super) const AT_ONCE: usize = 100;
 /// The field that a record gets from us: ids of other objects, by their type.
 pub(super) const LINKS: &str = "links";
+/// The field that a record gets from us: what the account says of its stages.
+pub(super) const STAGES: &str = "stages";
 
-/// The ids that an object is linked to.
-type Linked = BTreeMap<String, Vec<Link>>;
-
-/// One end of a link; the primary one goes first, then by age.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-struct Link {
-    secondary: bool,
-    /// Ids are numbers written as text: the shorter one is the smaller one.
-    digits: usize,
-    id: String,
-}
+/// How long a batch may be as it is noted beside the raw bytes: S3 keeps 2 KB of notes with an object, base64 makes
+/// four characters of three, and the other notes and the rest of the cursor take 200.
+const LONGEST_NOTE: usize = 1_350;
+/// The longest address that is asked; HubSpot's servers end at about 15,000 characters (airbyte's connector).
+const LONGEST_QUERY: usize = 10_000;
 
 /// Objects on their way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Batch {
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     ids: Vec<String>,
-    /// Whom they are linked to, one map for each type that was asked for.
+    /// Whom they are linked to, one entry for each type that was asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     links: Vec<Linked>,
     /// Inputs of the type that is asked for now, where a question did not get all of it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     further: Vec<Further>,
+    /// What the account says of its stages, once asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) stages: Option<Stages>,
+}
+
+/// What is to be asked about a batch.
+enum Question {
+    /// Whom of this type the objects are linked to.
+    Links(&'static str),
+    /// What the stages of their pipelines mean.
+    Stages,
+    /// The objects themselves.
+    Objects,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -134,64 +146,119 @@ struct Identified {
     id: String,
 }
 
-/// Reads objects by id.
-pub(super) fn by_id(kind: &str, ids: &[String], properties: &[String]) -> Request {
+/// Reads objects by id, without links.
+pub(super) fn by_id(reader: &Reader, ids: &[String], with_history: bool) -> Request {
     let inputs: Vec<_> = ids.iter().map(|id| json!({ "id": id })).collect();
-    let body = json!({ "inputs": inputs, "properties": properties });
-    Request::post(format!("{OBJECTS}/{kind}/batch/read"), body)
+    let mut body = json!({ "inputs": inputs, "properties": *reader.properties });
+    if let Some(name) = reader.history().filter(|_| with_history) {
+        body["propertiesWithHistory"] = json!([name]);
+    }
+    Request::post(format!("{OBJECTS}/{}/batch/read", reader.kind.path), body)
 }
 
-/// The objects that were read by id.
+/// Reads one object together with its links; none if one question cannot ask for all of it.
+pub(super) fn whole(reader: &Reader, id: &str) -> Option<Request> {
+    let Reader { kind, properties, .. } = reader;
+    let properties = properties.join(",");
+    if !is_id(id) || properties.len() > LONGEST_QUERY {
+        return None;
+    }
+    let request = Request::get(format!("{OBJECTS}/{}/{id}", kind.path))
+        .query("archived", "false")
+        .query("associations", kind.linked.join(","))
+        .query("properties", properties);
+    Some(match reader.history() {
+        Some(name) => request.query("propertiesWithHistory", name),
+        None => request,
+    })
+}
+
+/// The objects in the answer to [`by_id`] or to [`whole`].
 pub(super) fn found(response: &Response) -> Result<Vec<&RawValue>, Error> {
-    Ok(response.json::<Objects<'_>>()?.results)
+    #[derive(Deserialize)]
+    struct Either<'a> {
+        #[serde(borrow)]
+        results: Option<Vec<&'a RawValue>>,
+        #[serde(borrow)]
+        id: Option<&'a RawValue>,
+    }
+    match response.json()? {
+        Either { results: Some(results), .. } => Ok(results),
+        Either { id: Some(_), .. } => Ok(vec![response.json()?]),
+        Either { .. } => Err(Error::Decode("neither objects nor one object".to_owned())),
+    }
 }
 
 impl Batch {
-    pub(super) fn new(ids: Vec<String>) -> Self {
-        Self { ids, links: Vec::new(), further: Vec::new() }
+    /// Objects of which no more is known than what earlier ones told of the account's stages.
+    pub(super) fn new(ids: Vec<String>, stages: Option<Stages>) -> Self {
+        Self { ids, links: Vec::new(), further: Vec::new(), stages }
+    }
+
+    fn question(&self, kind: &Kind) -> Question {
+        let begun = usize::from(!self.further.is_empty());
+        let asked = self.links.len().min(kind.linked.len()).saturating_sub(begun);
+        match kind.linked.get(asked) {
+            Some(to) => Question::Links(to),
+            None if kind.staged && self.stages.is_none() => Question::Stages,
+            None => Question::Objects,
+        }
     }
 
     /// Asks for the next thing that is not known about the objects.
-    pub(super) fn request(
-        &self,
-        kind: &str,
-        linked: &[&'static str],
-        properties: &[String],
-    ) -> Request {
-        let Some(to) = linked.get(self.asked(linked)) else {
-            return by_id(kind, &self.ids, properties);
+    pub(super) fn request(&self, reader: &Reader) -> Request {
+        let path = reader.kind.path;
+        let to = match self.question(reader.kind) {
+            Question::Links(to) => to,
+            Question::Stages => return stages::request(path),
+            Question::Objects => return by_id(reader, &self.ids, true),
         };
         let inputs: Vec<_> = if self.further.is_empty() {
             self.ids.iter().map(|id| json!({ "id": id })).collect()
         } else {
             self.further.iter().map(|more| json!({ "id": more.id, "after": more.after })).collect()
         };
-        Request::post(format!("{ASSOCIATIONS}/{kind}/{to}/batch/read"), json!({ "inputs": inputs }))
+        Request::post(format!("{ASSOCIATIONS}/{path}/{to}/batch/read"), json!({ "inputs": inputs }))
     }
 
-    /// The number of the type of links that is asked for now.
-    fn asked(&self, linked: &[&'static str]) -> usize {
-        let begun = usize::from(!self.further.is_empty());
-        self.links.len().min(linked.len()).saturating_sub(begun)
-    }
-
-    pub(super) fn page<'r>(
-        &self,
-        linked: &[&'static str],
-        response: &'r Response,
-    ) -> Result<Step<'r>, Error> {
-        if self.asked(linked) < linked.len() {
-            return self.link(response).map(Step::On);
+    pub(super) fn page<'r>(&self, kind: &Kind, response: &'r Response) -> Result<Step<'r>, Error> {
+        match self.question(kind) {
+            Question::Links(_) => return self.link(response).map(Step::On),
+            Question::Stages => {
+                let stages = Some(Stages::read(response)?);
+                return Ok(Step::On(Self { stages, ..self.clone() }));
+            }
+            Question::Objects => {}
         }
-        let records = found(response)?;
-        if linked.is_empty() {
+        let Objects { results: records } = response.json()?;
+        if kind.linked.is_empty() {
             return Ok(Step::Read(records.into_iter().map(Cow::Borrowed).collect()));
         }
         records
             .into_iter()
-            .map(|record| self.with_links(linked, record))
+            .map(|record| self.with_links(kind.linked, record))
             .collect::<Result<_, _>>()
             .map(Step::Read)
+    }
+
+    /// What of it is needed to take an answer apart again, for the notes beside the raw bytes.
+    ///
+    /// Of objects with very many links that is too long. It is then noted as if links were asked for, which gives no
+    /// records: a replay passes such a page over, rather than taking the links away.
+    pub(super) fn noted(&self, kind: &Kind) -> Self {
+        let nothing = Self::new(Vec::new(), None);
+        match self.question(kind) {
+            Question::Links(_) => nothing,
+            Question::Stages => {
+                Self { links: vec![Linked::default(); kind.linked.len()], ..nothing }
+            }
+            Question::Objects => {
+                let told = Self { ids: Vec::new(), ..self.clone() };
+                let fits =
+                    serde_json::to_string(&told).is_ok_and(|text| text.len() <= LONGEST_NOTE);
+                if fits { told } else { nothing }
+            }
+        }
     }
 
     fn link(&self, response: &Response) -> Result<Self, Error> {
@@ -201,7 +268,7 @@ impl Batch {
         }
         let mut next = self.clone();
         if next.further.is_empty() {
-            next.links.push(Linked::new());
+            next.links.push(Linked::default());
         }
         next.further.clear();
         let Some(links) = next.links.last_mut() else { return Ok(next) };
@@ -213,11 +280,11 @@ impl Batch {
                 }
                 next.further.push(Further { id: from.id.clone(), after });
             }
+            if !is_id(&from.id) {
+                return Err(Error::Decode("from.id is no id".to_owned()));
+            }
             let to = to.iter().map(To::link).collect::<Result<Vec<_>, _>>()?;
-            let linked = links.entry(from.id).or_default();
-            linked.extend(to);
-            linked.sort_unstable();
-            linked.dedup_by(|later, one| later.id == one.id);
+            links.add(from.id, to);
         }
         Ok(next)
     }
@@ -231,17 +298,15 @@ impl Batch {
         let Ok(Identified { id }) = serde_json::from_str(record.get()) else {
             return Ok(Cow::Borrowed(record));
         };
-        let ids = |links: &Linked| -> Vec<String> {
-            let links = links.get(&id).into_iter().flatten();
-            links.map(|link| link.id.clone()).collect()
-        };
-        let links: BTreeMap<&str, Vec<String>> =
-            linked.iter().copied().zip(self.links.iter().map(ids)).collect();
+        let ids = self.links.iter().map(|links| links.of(&id));
+        let links: BTreeMap<&str, Vec<&str>> = linked.iter().copied().zip(ids).collect();
         let invariant = |_| Error::Invariant("links do not serialise".to_owned());
         let links = to_raw_value(&links).map_err(invariant)?;
+        let stages = self.stages.as_ref().map(to_raw_value).transpose().map_err(invariant)?;
+        let stages = stages.map(|stages| format!("\"{STAGES}\":{stages},")).unwrap_or_default();
         // An object with an id is not empty, so a comma follows.
         let rest = record.get().trim_start().trim_start_matches('{');
-        let text = format!("{{\"{LINKS}\":{links},{rest}");
+        let text = format!("{{\"{LINKS}\":{links},{stages}{rest}");
         RawValue::from_string(text).map(Cow::Owned).map_err(invariant)
     }
 }
@@ -249,13 +314,12 @@ impl Batch {
 impl To<'_> {
     fn link(&self) -> Result<Link, Error> {
         let id = self.to_object_id.get().trim_matches('"').to_owned();
-        if id.is_empty() || !id.bytes().all(|byte| byte.is_ascii_digit()) {
+        if !is_id(&id) {
             return Err(Error::Decode("toObjectId is no id".to_owned()));
         }
         let primary = |kind: &AssociationType| {
             kind.label.as_deref().is_some_and(|label| label.eq_ignore_ascii_case("primary"))
         };
-        let secondary = !self.association_types.iter().any(primary);
-        Ok(Link { secondary, digits: id.len(), id })
+        Ok(Link::new(id, self.association_types.iter().any(primary)))
     }
 }

@@ -15,8 +15,9 @@ use shared::request::Request;
 use shared::rows::Rows;
 use shared::schema::Timestamp;
 
-use super::batch::{self, AT_ONCE, Batch, Paging, Step};
-use super::kinds::{Kind, LOOKBACK, Reader};
+use super::batch::{self, Batch, Paging, Step};
+use super::kinds::{Kind, LOOKBACK, Read, Reader};
+use super::stages::Stages;
 use super::{OBJECTS, millis};
 
 /// The changes of one type of objects.
@@ -46,6 +47,9 @@ pub(super) struct Window {
     /// Whether the batch is the last of the window.
     #[serde(default, skip_serializing_if = "is_no")]
     last: bool,
+    /// What the account says of its stages, once the window has asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    stages: Option<Stages>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
@@ -68,13 +72,11 @@ impl Window {
     /// A filter at 1970 itself is answered with 500 (estuary's connector), hence the 1.
     fn open(since: i64, horizon: &Horizon) -> Progress {
         let until = millis(horizon.until).max(1);
-        Progress::In(Self {
-            since: since.clamp(1, until),
-            until,
-            from: 0,
-            batch: None,
-            last: false,
-        })
+        Progress::In(Self::new(since.clamp(1, until), until))
+    }
+
+    fn new(since: i64, until: i64) -> Self {
+        Self { since, until, from: 0, batch: None, last: false, stages: None }
     }
 
     fn search(&self, kind: &Kind) -> Request {
@@ -88,7 +90,7 @@ impl Window {
             "filterGroups": [{ "filters": filters }],
             "sorts": [{ "propertyName": "hs_object_id", "direction": "ASCENDING" }],
             "properties": [kind.changed],
-            "limit": AT_ONCE,
+            "limit": kind.at_once,
         });
         Request::post(format!("{OBJECTS}/{}/search", kind.path), body)
     }
@@ -114,16 +116,17 @@ impl Window {
             }
             from = id.saturating_add(1);
         }
-        let batch = Some(Batch::new(ids));
+        let batch = Some(Batch::new(ids, self.stages.clone()));
         Ok(Next::More(Progress::In(Self { from, batch, last, ..self.clone() })))
     }
 
     /// The window after its batch was read.
-    fn on(&self) -> Next<Progress> {
+    fn on(&self, batch: &Batch) -> Next<Progress> {
         if self.last {
             return Next::Done(Progress::ReadTo(self.until));
         }
-        Next::More(Progress::In(Self { batch: None, ..self.clone() }))
+        let stages = batch.stages.clone();
+        Next::More(Progress::In(Self { batch: None, stages, ..self.clone() }))
     }
 }
 
@@ -150,16 +153,11 @@ impl Stream for Changes {
     }
 
     fn request(&self, progress: &Progress, _: &Horizon) -> Request {
-        let Reader { kind, properties, .. } = &self.0;
         match progress {
-            Progress::In(Window { batch: Some(batch), .. }) => {
-                batch.request(kind.path, kind.linked, properties)
-            }
-            Progress::In(window) => window.search(kind),
+            Progress::In(Window { batch: Some(batch), .. }) => batch.request(&self.0),
+            Progress::In(window) => window.search(self.0.kind),
             // Not asked for: `resume` opens a window first. An empty one finds nothing.
-            Progress::ReadTo(at) => {
-                Window { since: *at, until: *at, from: 0, batch: None, last: false }.search(kind)
-            }
+            Progress::ReadTo(at) => Window::new(*at, *at).search(self.0.kind),
         }
     }
 
@@ -175,12 +173,12 @@ impl Stream for Changes {
         let Some(batch) = &window.batch else {
             return Ok(Page::empty(window.found(response)?));
         };
-        match batch.page(self.0.kind.linked, response)? {
+        match batch.page(self.0.kind, response)? {
             Step::On(batch) => {
                 let window = Window { batch: Some(batch), ..window.clone() };
                 Ok(Page::empty(Next::More(Progress::In(window))))
             }
-            Step::Read(records) => Ok(Page { records, next: window.on() }),
+            Step::Read(records) => Ok(Page { records, next: window.on(batch) }),
         }
     }
 
@@ -191,12 +189,27 @@ impl Stream for Changes {
         }
     }
 
-    fn map(&self, record: Fields<'_>, rows: &mut Rows<'_>) -> Result<(), Invalid> {
-        self.0.map(record, None, rows)
+    fn noted(&self, progress: &Progress) -> Progress {
+        match progress {
+            Progress::In(Window { batch: Some(batch), .. }) => {
+                let batch = Some(batch.noted(self.0.kind));
+                Progress::In(Window { batch, ..Window::new(0, 0) })
+            }
+            other => other.clone(),
+        }
     }
 
+    fn map(&self, record: Fields<'_>, rows: &mut Rows<'_>) -> Result<(), Invalid> {
+        self.0.map(record, Read::Changed, rows)
+    }
+
+    /// The one object that an event named, with its links; of several, no single question tells those.
     fn lookup(&self, ids: &[String]) -> Option<Request> {
-        self.0.lookup(ids)
+        match ids {
+            [id] if !self.0.kind.linked.is_empty() => batch::whole(&self.0, id),
+            _ => None,
+        }
+        .or_else(|| self.0.lookup(ids))
     }
 
     fn looked_up<'r>(&self, response: &'r Response) -> Result<Vec<&'r RawValue>, Error> {

@@ -9,7 +9,7 @@ use shared::facts::{Deletes, Fact, Granularity, Order, Pace, Quota, StreamFacts,
 use shared::fields::Fields;
 use shared::request::Request;
 use shared::rows::Rows;
-use shared::schema::{Currency, TicketStatus, Timestamp};
+use shared::schema::{Currency, StageCategory, TicketStatus};
 
 use super::engagements::Activity;
 use super::objects::Object;
@@ -27,6 +27,13 @@ pub(super) struct Kind {
     pub(super) properties: &'static [&'static str],
     /// The types of objects whose ids are wanted.
     pub(super) linked: &'static [&'static str],
+    /// The property whose earlier values are wanted, too.
+    pub(super) history: Option<&'static str>,
+    /// Whether its objects stand in stages of which only the account's pipelines tell what they mean.
+    pub(super) staged: bool,
+    /// How many are read at once: no more than `batch/read` takes, and as many as have room for their links where
+    /// cursors are noted.
+    pub(super) at_once: usize,
     /// What its objects become.
     pub(super) maps: Maps,
     /// The stream of changes.
@@ -52,9 +59,23 @@ pub(super) enum Maps {
 pub(super) struct Account {
     /// The currency of amounts that name none.
     pub(super) currency: Option<Currency>,
-    /// What the stages of tickets mean.
+    /// What the operator says the stages of tickets mean.
     pub(super) ticket_stages: BTreeMap<String, TicketStatus>,
+    /// What the operator says the stages of deals mean.
+    pub(super) deal_stages: BTreeMap<String, StageCategory>,
 }
+
+/// How an object was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Read {
+    /// Because it changed.
+    Changed,
+    /// Whether it changed or not, by a full pass.
+    Listed,
+}
+
+/// The properties that have a name of their own in this account: the usual name, then that one.
+pub(super) type Names = BTreeMap<&'static str, &'static str>;
 
 /// What the streams of one type share.
 #[derive(Clone)]
@@ -62,18 +83,28 @@ pub(super) struct Reader {
     pub(super) kind: &'static Kind,
     /// The properties to ask for, the operator's own among them.
     pub(super) properties: Arc<[String]>,
+    pub(super) names: Arc<Names>,
     pub(super) account: Arc<Account>,
 }
 
 impl Reader {
-    /// Maps an object; `true_at` is the time of which a full pass tells, if it comes from one.
+    /// What the account calls a property.
+    pub(super) fn name(&self, usual: &'static str) -> &'static str {
+        self.names.get(usual).copied().unwrap_or(usual)
+    }
+
+    /// The property whose earlier values are asked for.
+    pub(super) fn history(&self) -> Option<&'static str> {
+        self.kind.history.map(|usual| self.name(usual))
+    }
+
     pub(super) fn map(
         &self,
         record: Fields<'_>,
-        true_at: Option<Timestamp>,
+        read: Read,
         rows: &mut Rows<'_>,
     ) -> Result<(), Invalid> {
-        let object = Object::open(record, self.kind, true_at)?;
+        let object = Object::open(record, self, read, rows.received_at())?;
         match self.kind.maps {
             Maps::Contact => contacts::map(object, rows),
             Maps::Company => companies::map(object, rows),
@@ -86,7 +117,8 @@ impl Reader {
     pub(super) fn lookup(&self, ids: &[String]) -> Option<Request> {
         // Nothing is ever gone of what engagements become.
         let looks_up = !matches!(self.kind.maps, Maps::Engagement(_));
-        looks_up.then(|| batch::by_id(self.kind.path, ids, &self.properties))
+        // Earlier values are told of fifty objects at most, and this may ask for a hundred.
+        looks_up.then(|| batch::by_id(self, ids, false))
     }
 }
 
@@ -103,7 +135,7 @@ const SEARCHES: Fact<Quota> = fact(
     Quota { name: "search", pace: Pace { requests: 5, per: Duration::from_secs(1) } },
     GUIDELINES,
 );
-const NO_WAIT: Fact<Duration> =
+pub(super) const NO_WAIT: Fact<Duration> =
     fact(Duration::ZERO, "a list of what there is now, not a window of time");
 
 const fn changes(
@@ -228,6 +260,9 @@ pub(super) static CONTACTS: Kind = {
             "hs_object_id",
         ],
         linked: &[],
+        history: None,
+        staged: false,
+        at_once: 100,
         maps: Maps::Contact,
         changes: CHANGES,
         all: full(&all(
@@ -268,6 +303,9 @@ pub(super) static COMPANIES: Kind = {
             "hs_object_id",
         ],
         linked: &[],
+        history: None,
+        staged: false,
+        at_once: 100,
         maps: Maps::Company,
         changes: CHANGES,
         all: full(&all("all_companies", "Every company: which is not listed is gone.", &CHANGES)),
@@ -281,7 +319,7 @@ pub(super) static DEALS: Kind = {
         &changes(
             "deals",
             "deal",
-            "Deals that changed, with their contacts and company; opened, won and lost.",
+            "Deals that changed, with their contacts and company; opened, moved from stage to stage, won and lost.",
             &["crm.objects.deals.read", "crm.objects.contacts.read", "crm.objects.companies.read"],
         ),
         "all_deals",
@@ -307,6 +345,10 @@ pub(super) static DEALS: Kind = {
             "hs_object_id",
         ],
         linked: &["contacts", "companies"],
+        history: Some("dealstage"),
+        staged: false,
+        // Earlier values are told of fifty objects at most (activepieces #9359, pipedream #8462).
+        at_once: 25,
         maps: Maps::Deal,
         changes: CHANGES,
         all: full(&all(
@@ -324,7 +366,7 @@ pub(super) static TICKETS: Kind = {
         &changes(
             "tickets",
             "ticket",
-            "Tickets that changed, with their contacts.",
+            "Tickets that changed, with their contacts, and whether the account's pipelines call their stage closed.",
             &["tickets", "crm.objects.contacts.read"],
         ),
         "all_tickets",
@@ -349,6 +391,9 @@ pub(super) static TICKETS: Kind = {
             "hs_object_id",
         ],
         linked: &["contacts"],
+        history: None,
+        staged: true,
+        at_once: 35,
         maps: Maps::Ticket,
         changes: CHANGES,
         all: full(&all(
@@ -380,6 +425,9 @@ macro_rules! engagements {
                     "hs_lastmodifieddate", "hs_object_id",
                 ],
                 linked: &["contacts"],
+                history: None,
+                staged: false,
+                at_once: 50,
                 maps: Maps::Engagement(Activity::$activity),
                 changes: CHANGES,
                 all: all(

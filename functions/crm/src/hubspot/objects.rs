@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use jiff::tz::TimeZone;
+use serde::Deserialize;
+use serde_json::value::RawValue;
 use shared::error::Invalid;
 use shared::fields::Fields;
 use shared::rows::{Draft, Rows};
@@ -10,8 +12,13 @@ use shared::schema::{
     Account, Deal, Entity, Ext, Known, PartialDate, PersonRecord, Ticket, TicketStatus, Timestamp,
 };
 
-use super::batch::LINKS;
-use super::kinds::{Kind, Maps};
+use super::batch::{LINKS, Paging, STAGES};
+use super::kinds::{KINDS, Kind, Maps, Names, Read, Reader};
+use super::links::{self, Link, is_id};
+use super::stages::Stages;
+
+/// By how much HubSpot's clock may be behind ours, in microseconds: ten minutes.
+const CLOCKS_DIFFER: i64 = 600_000_000;
 
 /// An object of HubSpot, opened.
 pub(super) struct Object<'a> {
@@ -19,27 +26,75 @@ pub(super) struct Object<'a> {
     pub(super) id: String,
     /// When it was last changed, its links aside.
     pub(super) changed_at: Timestamp,
-    /// What its version is made of: when it changed, or when a full pass found that it still is so.
+    /// What its version is made of: when it changed, or when somebody looked and it still was so.
     pub(super) true_at: Timestamp,
     pub(super) created_at: Option<Timestamp>,
     pub(super) properties: Fields<'a>,
     /// None where nobody asked for links: such a record says less than one with them.
     links: Option<BTreeMap<String, Vec<String>>>,
+    /// What the account says of its stages, where somebody asked.
+    pub(super) stages: Option<Stages>,
+    /// The values that a property had, oldest first.
+    pub(super) history: Vec<Past>,
     rest: Fields<'a>,
 }
 
+/// A value that a property had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Past {
+    /// Since then.
+    pub(super) at: Timestamp,
+    /// None for null and "".
+    pub(super) value: Option<String>,
+}
+
+/// The same in HubSpot's words; who set it is nobody's business here.
+#[derive(Deserialize)]
+struct Version {
+    value: Option<String>,
+    timestamp: String,
+}
+
+/// Links that came with the object itself, as reads of a single object tell them.
+#[derive(Deserialize)]
+struct Associated {
+    #[serde(default)]
+    results: Vec<AssociatedTo>,
+    paging: Option<Paging>,
+}
+
+#[derive(Deserialize)]
+struct AssociatedTo {
+    id: String,
+    r#type: Option<String>,
+}
+
 impl<'a> Object<'a> {
-    /// Opens a record; `true_at` is the time of which a full pass tells, if it comes from one.
+    /// Opens a record that was read at `read_at`.
+    ///
+    /// Links may be new although the object is not. So what was read of an object with links because somebody looked,
+    /// and not because it changed, wins over what was read of it before. Not over a change meanwhile, though our clocks
+    /// may differ.
     pub(super) fn open(
         mut record: Fields<'a>,
-        kind: &'static Kind,
-        true_at: Option<Timestamp>,
+        reader: &Reader,
+        read: Read,
+        read_at: Timestamp,
     ) -> Result<Self, Invalid> {
+        let kind = reader.kind;
         let id = record.required_id("id")?;
-        let links = record.get(LINKS)?.into_value();
+        let told = record.get(LINKS)?.into_value();
+        let asked_alone = told.is_none();
+        let links = if asked_alone { associated(&mut record, kind)? } else { told };
+        let stages = record.get(STAGES)?.into_value();
+        let history = match reader.history() {
+            Some(name) => past(&mut record, name)?,
+            None => Vec::new(),
+        };
         let properties = record.object("properties")?;
         let mut properties =
             properties.ok_or_else(|| Invalid::new("properties", "is missing or not an object"))?;
+        call_as_usual(&mut properties, &reader.names)?;
         let (updated, created) = (record.time("updatedAt")?, record.time("createdAt")?);
         let changed_at = moment(&mut properties, kind.changed)?.into_value().or(updated);
         let changed_at =
@@ -53,10 +108,23 @@ impl<'a> Object<'a> {
         }
         properties.ignore("hs_object_id");
         let created_at = created_at.or(created);
-        // Links change and leave the time of change alone.
-        let true_at =
-            true_at.filter(|_| links.is_some()).map_or(changed_at, |at| at.max(changed_at));
-        Ok(Self { kind, id, changed_at, true_at, created_at, properties, links, rest: record })
+        let looked = links.is_some() && (asked_alone || read == Read::Listed);
+        let looked_at = Timestamp::from_micros(read_at.as_micros() - CLOCKS_DIFFER).ok();
+        let looked_at = looked_at.filter(|_| looked);
+        let true_at = looked_at.map_or(changed_at, |at| at.max(changed_at));
+        let rest = record;
+        Ok(Self {
+            kind,
+            id,
+            changed_at,
+            true_at,
+            created_at,
+            properties,
+            links,
+            stages,
+            history,
+            rest,
+        })
     }
 
     /// The ids that it is linked to, if links were asked for.
@@ -71,6 +139,58 @@ impl<'a> Object<'a> {
         ext.extend(self.rest.into_ext(rows));
         ext
     }
+}
+
+/// Takes the links that came with the object itself; none if there are more than these, or no word of any.
+fn associated(
+    record: &mut Fields<'_>,
+    kind: &Kind,
+) -> Result<Option<BTreeMap<String, Vec<String>>>, Invalid> {
+    let told: Option<BTreeMap<String, Associated>> = record.get("associations")?.into_value();
+    let Some(mut told) = told else { return Ok(None) };
+    let mut links = BTreeMap::new();
+    for path in kind.linked {
+        let Some(Associated { results, paging }) = told.remove(*path) else { continue };
+        let there_are_more = paging.is_some_and(|paging| paging.next.is_some());
+        if there_are_more || !results.iter().all(|to| is_id(&to.id)) {
+            return Ok(None);
+        }
+        // The primary one is told twice: as `deal_to_company`, and as `deal_to_company_unlabeled`, which all are.
+        let other = KINDS.iter().find(|other| other.path == *path).map_or("", |other| other.object);
+        let primary = format!("{}_to_{other}", kind.object);
+        let link = |AssociatedTo { id, r#type }| Link::new(id, r#type.as_ref() == Some(&primary));
+        links.insert((*path).to_owned(), links::ids(results.into_iter().map(link).collect()));
+    }
+    Ok(Some(links))
+}
+
+/// Takes the values that a property had; those without a time are nobody's.
+fn past(record: &mut Fields<'_>, name: &'static str) -> Result<Vec<Past>, Invalid> {
+    let told: Option<BTreeMap<String, Vec<Version>>> =
+        record.get("propertiesWithHistory")?.into_value();
+    let versions = told.and_then(|mut told| told.remove(name)).unwrap_or_default();
+    let past = |Version { value, timestamp }| {
+        let value = value.filter(|value| !value.is_empty());
+        Some(Past { at: instant(&timestamp)?, value })
+    };
+    let mut history: Vec<Past> = versions.into_iter().filter_map(past).collect();
+    // They come newest first; of two in one millisecond the one told first is the newer one.
+    history.reverse();
+    history.sort_by_key(|past| past.at);
+    Ok(history)
+}
+
+/// Gives properties their usual names back.
+fn call_as_usual(properties: &mut Fields<'_>, names: &Names) -> Result<(), Invalid> {
+    for (usual, own) in names {
+        properties.ignore(usual);
+        match properties.raw(own)? {
+            Known::Value(raw) => properties.keep(usual, raw),
+            Known::Null => properties.keep(usual, RawValue::NULL),
+            Known::Absent => {}
+        }
+    }
+    Ok(())
 }
 
 /// What is left of an object that is gone.

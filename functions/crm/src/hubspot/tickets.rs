@@ -23,11 +23,25 @@ pub(super) fn map(
     // Stages are the account's own; the word itself stays in `ext`.
     let stage = properties.raw("hs_pipeline_stage")?.into_value();
     let name = stage.and_then(|raw| serde_json::from_str::<String>(raw.get()).ok());
-    let known = name.and_then(|name| account.ticket_stages.get(&name).copied());
+    let name = name.unwrap_or_default();
     if let Some(raw) = stage {
         properties.keep("hs_pipeline_stage", raw);
     }
-    let status = known.or(solved_at.map(|_| TicketStatus::Closed)).unwrap_or_default();
+    let own = account.ticket_stages.get(&name).copied();
+    let usual = usual(&name);
+    if object.stages.is_none() && own.or(usual).is_none() {
+        // Read alone, nobody asked what its stage means; the next search does.
+        rows.present(object.kind.object, object.id);
+        return Ok(());
+    }
+    let is_closed = object.stages.as_ref().and_then(|stages| stages.is_closed(&name));
+    let status = own.unwrap_or_else(|| match (is_closed, usual) {
+        (Some(true), _) => TicketStatus::Closed,
+        (Some(false), Some(usual)) if usual != TicketStatus::Closed => usual,
+        (Some(false), _) => TicketStatus::Open,
+        (None, Some(usual)) => usual,
+        (None, None) => solved_at.map(|_| TicketStatus::Closed).unwrap_or_default(),
+    });
     let mut ticket = Ticket {
         subject: properties.text("subject")?,
         status,
@@ -47,6 +61,17 @@ pub(super) fn map(
     let draft = Draft::new(kind.object, id, true_at, ticket, rows).about(requester);
     rows.push(Draft { updated_at: Some(changed_at), ..draft });
     Ok(())
+}
+
+/// The stages that every new account has: new, waiting on contact, waiting on us, closed.
+fn usual(stage: &str) -> Option<TicketStatus> {
+    Some(match stage {
+        "1" => TicketStatus::New,
+        "2" => TicketStatus::Pending,
+        "3" => TicketStatus::Open,
+        "4" => TicketStatus::Closed,
+        _ => return None,
+    })
 }
 
 fn priority(word: &str) -> Option<Priority> {

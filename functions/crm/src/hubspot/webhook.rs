@@ -13,7 +13,8 @@ use shared::signature::{
     Algorithm, Encoding, Part, SecretEncoding, Signature, SignedTime, TimeFormat,
 };
 
-use super::kinds::{COMPANIES, CONTACTS, DEALS, Kind, TICKETS};
+use super::kinds::{COMPANIES, CONTACTS, DEALS, KINDS, Kind, TICKETS};
+use super::links::is_id;
 use super::objects::tombstone;
 
 /// The receiver of an app's events.
@@ -106,7 +107,9 @@ impl Webhook for HubSpotEvents {
             let notice = Fields::parse(record).and_then(Notice::open).ok();
             Event { record, refetch: notice.and_then(Notice::refetch) }
         };
-        Ok(records.into_iter().map(event).collect())
+        let mut events: Vec<Event<'d>> = records.into_iter().map(event).collect();
+        one_with_links(&mut events);
+        Ok(events)
     }
 
     fn map(&self, event: Fields<'_>, rows: &mut Rows<'_>) -> Result<(), Invalid> {
@@ -121,7 +124,7 @@ impl Webhook for HubSpotEvents {
                 rows.filter("says that an object changed; the object is read again");
             }
             Notice::Changed(..) => {
-                rows.filter("says that an object with links changed; the next search reads both");
+                rows.filter("says that an object with links changed; both are read again");
             }
             Notice::Nothing(why) => rows.filter(why),
         }
@@ -171,21 +174,30 @@ impl Notice {
     /// The object to read again: values in events may be stale, and events come in any order.
     ///
     /// Never required: the next search has the change within minutes, and a refusal would have HubSpot send a hundred
-    /// events again for one of them. An object with links is left to the search, since no single question answers an
-    /// object together with its links, and a row without them must not take the place of one that has them.
+    /// events again for one of them.
     fn refetch(self) -> Option<Refetch> {
         let (kind, id) = match self {
             Self::Changed(kind, id) => (kind, id),
             Self::Gone(kind, _, winner, _) => (kind, winner?),
             Self::Nothing(_) => return None,
         };
-        let stream = kind.changes.name;
-        kind.linked.is_empty().then_some(Refetch { stream, id, required: false })
+        Some(Refetch { stream: kind.changes.name, id, required: false })
     }
 }
 
-fn is_id(id: &str) -> bool {
-    !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit())
+/// Leaves one object of each type with links to be read again: together with its links, one question answers one
+/// object. The others wait for the next search, since a row without links must not take the place of one with them.
+fn one_with_links(events: &mut [Event<'_>]) {
+    for kind in KINDS.iter().filter(|kind| !kind.linked.is_empty()) {
+        let mut first: Option<String> = None;
+        for event in events.iter_mut() {
+            let of_kind = |refetch: &&Refetch| refetch.stream == kind.changes.name;
+            let Some(refetch) = event.refetch.as_ref().filter(of_kind) else { continue };
+            if first.get_or_insert_with(|| refetch.id.clone()) != &refetch.id {
+                event.refetch = None;
+            }
+        }
+    }
 }
 
 fn occurred_at(event: &mut Fields<'_>) -> Result<Timestamp, Invalid> {

@@ -40,6 +40,8 @@ fn hubspot() {
             include_str!("../fixtures/hubspot/archived_contacts/in_the_bin.json"),
         ),
         ("archived_deals", include_str!("../fixtures/hubspot/archived_deals/in_the_bin.json")),
+        ("owners", include_str!("../fixtures/hubspot/owners/a_person_and_a_queue.json")),
+        ("pipelines", include_str!("../fixtures/hubspot/pipelines/of_tickets.json")),
     ];
     last_pages.extend(searches.map(|name| (name, NOTHING_FOUND)));
     last_pages.extend(lists.map(|name| (name, NOTHING_LISTED)));
@@ -50,6 +52,7 @@ fn hubspot() {
         deliveries: &[
             include_str!("../fixtures/hubspot/webhook/changes.json"),
             include_str!("../fixtures/hubspot/webhook/merged.json"),
+            include_str!("../fixtures/hubspot/webhook/of_objects_with_links.json"),
         ],
     }
     .check();

@@ -11,14 +11,35 @@ use shared::testing::asked::{Asked, Delivered, START, UNTIL};
 
 use crate::support::{WITH_TOKEN, body, stream};
 
-const STREAMS: [&str; 8] =
-    ["contacts", "companies", "deals", "tickets", "calls", "emails", "all_deals", "archived_deals"];
+const STREAMS: [&str; 11] = [
+    "contacts",
+    "companies",
+    "deals",
+    "tickets",
+    "calls",
+    "emails",
+    "all_deals",
+    "all_tickets",
+    "archived_deals",
+    "owners",
+    "pipelines",
+];
 
 /// Names that the mappings look for, and one that they do not.
 const NAMES: &[&str] = &[
     "id",
     "properties",
     "links",
+    "stages",
+    "associations",
+    "propertiesWithHistory",
+    "dealstage",
+    "hs_pipeline_stage",
+    "value",
+    "timestamp",
+    "metadata",
+    "ticketState",
+    "isClosed",
     "contacts",
     "companies",
     "updatedAt",
@@ -122,6 +143,8 @@ proptest! {
                 let again = stream.resume(&resumed);
                 prop_assert_eq!(again.get(), resumed.get());
                 prop_assert_eq!(stream.request(&resumed), stream.request(&resumed));
+                let noted = stream.stream().noted(next).expect("a note");
+                prop_assert!(noted.get().len() < 1_420, "{}", noted.get().len());
             }
         }
     }

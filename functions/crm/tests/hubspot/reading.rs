@@ -169,6 +169,8 @@ fn links_are_read_to_their_end_and_ordered() {
     let primary = json!([{ "label": "Primary" }]);
     let second = json!([{ "toObjectId": 999, "associationTypes": primary }, { "toObjectId": 22 }]);
     let cursor = on(&stream, &cursor, &links("7", &second, None));
+    assert_eq!(stream.request(&cursor).target, "/crm/v3/pipelines/tickets");
+    let cursor = on(&stream, &cursor, &json!({ "results": [] }));
     let ticket = json!({ "results": [{ "id": "7", "properties": {},
         "updatedAt": "2026-02-01T10:00:00Z" }] });
     let response = shared::testing::asked::response(ticket.to_string());
@@ -236,6 +238,143 @@ fn the_bin_is_a_list_of_its_own() {
     let next =
         on(&stream, &cursor, &json!({ "results": [], "paging": { "next": { "after": "9" } } }));
     assert_eq!(stream.asks(&next, "after").as_deref(), Some("9"));
+}
+
+/// What stages mean is asked once in a window, not with every page.
+#[test]
+fn the_pipelines_are_asked_for_once_a_window_and_once_a_pass() {
+    for name in ["tickets", "all_tickets"] {
+        let stream = stream(name);
+        let pipelines = json!({ "results": [{ "id": "0", "stages":
+            [{ "id": "88124", "metadata": { "ticketState": "CLOSED" } }] }] });
+        let none = json!({ "results": [] });
+        let mut cursor = on(&stream, &stream.begin(), &found(&["7"], true));
+        for answer in [&none, &pipelines, &none] {
+            cursor = on(&stream, &cursor, answer);
+        }
+        let mut next = found(&["8"], false);
+        next["paging"] = json!({ "next": { "after": "200" } });
+        let cursor = on(&stream, &cursor, &next);
+        let cursor = on(&stream, &cursor, &none);
+        assert!(stream.request(&cursor).target.ends_with("/tickets/batch/read"), "{name}");
+        assert!(cursor.get().contains("88124"), "{name}");
+    }
+}
+
+/// S3 keeps 2 KB of notes with an object; base64 makes four characters of three.
+#[test]
+fn the_note_of_a_full_page_fits_beside_it_and_takes_the_page_apart_again() {
+    for name in ["contacts", "deals", "all_deals", "all_tickets", "emails", "all_notes"] {
+        let stream = stream(name);
+        let mut cursor = stream.begin();
+        let limit =
+            stream.asks(&cursor, "limit").or(Some(body(&stream, &cursor)["limit"].to_string()));
+        let count: u64 = limit.and_then(|limit| limit.parse().ok()).expect("a limit");
+        let ids: Vec<String> = (0..count).map(|row| (200_000_000_000 + row).to_string()).collect();
+        let found = found(&ids.iter().map(String::as_str).collect::<Vec<_>>(), true);
+        let link =
+            |id: &String| json!({ "from": { "id": id }, "to": [{ "toObjectId": "123456789012" }] });
+        let links = json!({ "results": ids.iter().map(link).collect::<Vec<_>>() });
+        let stage = |id: u64| {
+            json!({ "id": (1_000_000_000 + id).to_string(),
+            "metadata": { "isClosed": id.is_multiple_of(5).to_string() } })
+        };
+        let pipelines =
+            json!({ "results": [{ "stages": (0..20).map(stage).collect::<Vec<_>>() }] });
+        let object = |id: &String| json!({ "id": id, "properties": {} });
+        let objects = json!({ "results": ids.iter().map(object).collect::<Vec<_>>() }).to_string();
+        let mut answer = found;
+        loop {
+            let note = stream.stream().noted(&cursor).expect("a note");
+            assert!(note.get().len() <= 1_420, "{name}: {} characters", note.get().len());
+            let target = stream.request(&cursor).target;
+            if target.ends_with("batch/read") && target.contains("/objects/") {
+                let response = shared::testing::asked::response(objects);
+                let records = |cursor: &RawValue| -> Vec<String> {
+                    let page =
+                        stream.stream().page(cursor, &shared::testing::asked::horizon(), &response);
+                    let records = page.expect("a page").records;
+                    records.iter().map(|record| record.get().to_owned()).collect()
+                };
+                assert_eq!(records(&note), records(&cursor), "{name}");
+                break;
+            }
+            cursor = on(&stream, &cursor, &answer);
+            let target = stream.request(&cursor).target;
+            answer = if target.contains("/pipelines/") { pipelines.clone() } else { links.clone() };
+        }
+    }
+}
+
+/// What is noted of it would be too long: a replay passes it over, and takes no links away.
+#[test]
+fn the_note_of_objects_with_very_many_links_gives_no_records() {
+    let stream = stream("deals");
+    let cursor = on(&stream, &stream.begin(), &found(&["7"], false));
+    let to: Vec<Value> =
+        (0..300).map(|id| json!({ "toObjectId": 123_456_789_000_u64 + id })).collect();
+    let cursor = on(&stream, &cursor, &links("7", &json!(to), None));
+    let cursor = on(&stream, &cursor, &json!({ "results": [] }));
+    let note = stream.stream().noted(&cursor).expect("a note");
+    assert!(note.get().len() < 100, "{}", note.get());
+    let objects = json!({ "results": [{ "id": "7", "properties": {} }] });
+    assert!(stream.page(&note, &objects).is_err());
+}
+
+/// A read of several objects tells no links; more than fifty may not be asked for what they were.
+#[test]
+fn one_deal_is_looked_up_with_its_links_and_several_without() {
+    let stream = stream("deals");
+    let alone = stream.stream().lookup(&["7".to_owned()]).expect("a lookup");
+    assert_eq!((alone.method, alone.target.as_str()), (Method::Get, "/crm/v3/objects/deals/7"));
+    let asked = |name: &str| {
+        alone.query.iter().find(|(key, _)| *key == name).map(|(_, value)| value.as_str())
+    };
+    assert_eq!(asked("associations"), Some("contacts,companies"));
+    assert_eq!(asked("propertiesWithHistory"), Some("dealstage"));
+    let body = r#"{"id":"7","properties":{}}"#;
+    let response = shared::testing::asked::response(body);
+    assert_eq!(stream.stream().looked_up(&response).expect("one")[0].get(), body);
+    // An id is no path.
+    for ids in [&["7", "8"][..], &["../contacts"]] {
+        let ids: Vec<String> = ids.iter().map(|id| (*id).to_owned()).collect();
+        let request = stream.stream().lookup(&ids).expect("a lookup");
+        assert_eq!(request.target, "/crm/v3/objects/deals/batch/read");
+        assert!(request.body.expect("a body")["propertiesWithHistory"].is_null());
+    }
+    // A pass that misses a deal asks for it by id: "not found" must not be an error there.
+    let missed = Asked::new(&crm::hubspot::HubSpot, crate::support::WITH_TOKEN, "all_deals");
+    let request = missed.stream().lookup(&["7".to_owned()]).expect("a lookup");
+    assert!(request.target.ends_with("/batch/read"));
+}
+
+/// Deals of colleagues who left still name them.
+#[test]
+fn owners_are_read_to_their_end_and_then_those_who_left() {
+    let stream = stream("owners");
+    let more = json!({ "results": [], "paging": { "next": { "after": "9" } } });
+    let last = json!({ "results": [] });
+    let asks = |cursor: &RawValue| {
+        (stream.asks(cursor, "archived").unwrap_or_default(), stream.asks(cursor, "after"))
+    };
+    let cursor = stream.begin();
+    assert_eq!(asks(&cursor), ("false".to_owned(), None));
+    let cursor = on(&stream, &cursor, &more);
+    assert_eq!(asks(&cursor), ("false".to_owned(), Some("9".to_owned())));
+    assert!(matches!(stream.page(&cursor, &more), Err(Error::Stuck(_))));
+    let cursor = on(&stream, &cursor, &last);
+    assert_eq!(asks(&cursor), ("true".to_owned(), None));
+    assert_eq!(done(&stream, &cursor, &last).get(), stream.begin().get());
+}
+
+#[test]
+fn pipelines_are_those_of_deals_and_then_those_of_tickets() {
+    let stream = stream("pipelines");
+    let cursor = stream.begin();
+    assert_eq!(stream.request(&cursor).target, "/crm/v3/pipelines/deals");
+    let cursor = on(&stream, &cursor, &json!({ "results": [] }));
+    assert_eq!(stream.request(&cursor).target, "/crm/v3/pipelines/tickets");
+    done(&stream, &cursor, &json!({ "results": [] }));
 }
 
 #[test]

@@ -2,7 +2,12 @@
 
 use std::time::Duration;
 
+use crm::hubspot::HubSpot;
+use serde_json::json;
 use shared::connector::{Auth, Left, Reset, TokenBody};
+use shared::rows::Origin;
+use shared::schema::{Entity, StageCategory};
+use shared::testing::asked::Asked;
 
 use crate::support::{WITH_TOKEN, connect};
 
@@ -69,6 +74,16 @@ fn wrong_settings_name_the_key() {
     assert!(with("properties = { invoices = [\"a\"] }").contains("properties.invoices: no type"));
     assert!(with("currency = \"pounds\"").contains("currency: write an ISO 4217 code"));
     assert!(with("ticket_stages = { 7 = \"lost\" }").contains("ticket_stages.7: write new"));
+    assert!(with("deal_stages = { 7 = \"new\" }").contains("deal_stages.7: write open, won or"));
+    let renamed = |names: &str| with(&format!("property_names = {{ {names} }}"));
+    assert!(renamed("invoices = { a = \"b\" }").contains("property_names.invoices: no type"));
+    for name in ["shoe_size", "hs_lastmodifieddate"] {
+        let refusal = renamed(&format!("deals = {{ {name} = \"b\" }}"));
+        assert!(
+            refusal.contains(&format!("property_names.deals.{name}: no property")),
+            "{refusal}"
+        );
+    }
     assert!(with("base_url = \"https://api.hubapi.com/crm\"").contains("base_url: end it after"));
     assert!(with("colour = \"red\"").contains("colour"));
     let unsigned = with("webhook_secrets = [{ env = \"S\" }]");
@@ -91,4 +106,30 @@ fn extra_properties_are_asked_for_once() {
         .collect();
     assert_eq!(names.iter().filter(|name| **name == "email").count(), 1);
     assert!(names.contains(&"shoe_size"));
+}
+
+/// Accounts that came from elsewhere keep some of it under names of their own.
+#[test]
+fn a_property_with_another_name_is_asked_for_by_it_and_read_as_the_usual_one() {
+    let settings = "token = { env = \"T\" }\nproperty_names = { deals = { dealstage = \"phase\" } }\n\
+                    deal_stages = { 7 = \"won\" }";
+    let stream = Asked::new(&HubSpot, settings, "deals");
+    let request = stream.stream().lookup(&["1".to_owned()]).expect("a lookup");
+    let asked = |name: &str| {
+        let found = request.query.iter().find(|(key, _)| *key == name);
+        found.map(|(_, value)| value.as_str()).unwrap_or_default()
+    };
+    assert_eq!(asked("propertiesWithHistory"), "phase");
+    let names: Vec<&str> = asked("properties").split(',').collect();
+    assert!(names.contains(&"phase") && !names.contains(&"dealstage"), "{names:?}");
+    let deal = json!({ "id": "7001", "links": { "contacts": ["512"], "companies": [] },
+        "properties": { "dealstage": "6", "phase": "7", "hs_lastmodifieddate": "2026-02-01T10:00:00Z" },
+        "propertiesWithHistory": { "phase": [
+            { "value": "7", "timestamp": "2026-02-01T10:00:00Z" },
+            { "value": "6", "timestamp": "2026-01-05T10:00:00Z" } ] } });
+    let rows = stream.map(&deal, Origin::Page).expect("a deal").drafts;
+    let Entity::Deal(deal) = &rows[0].entity else { panic!("a deal") };
+    assert_eq!(deal.stage.value().map(String::as_str), Some("7"));
+    assert_eq!((deal.stage_category, deal.ext.len()), (StageCategory::Won, 0));
+    assert_eq!(rows[1].id, "7001-stage-1769940000000-512");
 }

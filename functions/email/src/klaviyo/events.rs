@@ -21,7 +21,7 @@ use shared::schema::{
 use super::listing::{Listing, behind, beyond, related, with};
 use super::mark::Mark;
 use super::meanings::{Meaning, Meanings};
-use super::{SETTLING, campaigns, consents, instant, profiles, quota, unix, written};
+use super::{SETTLING, campaigns, consents, instant, profiles, quota, written};
 
 const OBJECT: &str = "event";
 /// What is put beside an event's own fields: the name of its metric.
@@ -119,7 +119,7 @@ impl Outline<'_> {
     fn at(&self) -> Option<i64> {
         let times = self.attributes.as_ref()?;
         let told = times.datetime.and_then(|text| Timestamp::parse_rfc3339(text).ok());
-        told.map(unix).or(times.timestamp)
+        told.map(Timestamp::as_unix_seconds).or(times.timestamp)
     }
 
     fn metric(&self) -> Option<&str> {
@@ -293,7 +293,7 @@ pub(super) fn tell(
         attributes.ok_or_else(|| Invalid::new("attributes", "is missing or not an object"))?;
     let seconds = attributes.integer("timestamp")?.into_value().and_then(instant);
     let at = attributes.time("datetime")?.or(seconds);
-    let at = at.ok_or_else(|| Invalid::new("datetime", "is missing or not a time"))?;
+    let at = at.ok_or_else(|| Invalid::no_time("datetime"))?;
     let properties = attributes.object("event_properties")?;
     // A second id of the same event.
     attributes.ignore("uuid");

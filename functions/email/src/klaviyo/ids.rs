@@ -2,22 +2,16 @@
 
 use std::time::Duration;
 
-use serde_json::value::RawValue;
-use shared::connector::{Horizon, Stream};
-use shared::error::{Error, Invalid};
+use shared::connector::Stream;
 use shared::facts::{Deletes, Granularity, Order, StreamFacts, fact};
-use shared::fields::Fields;
-use shared::page::{Page, Response};
+use shared::paging::{List, Lookup, Map};
 use shared::request::Request;
 use shared::rows::{Draft, Rows};
 use shared::schema::PersonRecord;
 
-use super::listing::{Listing, Place};
+use super::listing::{behind, listed};
 use super::profiles::{OBJECT, PATH, QUOTA};
 use super::{NO_LAG, NO_LOOKBACK, consents};
-
-/// The id of every profile.
-pub(super) struct ProfileIds;
 
 static FACTS: StreamFacts = StreamFacts {
     name: "profile_ids",
@@ -48,49 +42,26 @@ fn sparse() -> Request {
     Request::get(PATH).query("fields[profile]", "updated").query("page[size]", 100)
 }
 
-impl Stream for ProfileIds {
-    type Cursor = Place;
-
-    fn facts(&self) -> &'static StreamFacts {
-        &FACTS
-    }
-
-    fn begin(&self, _: &Horizon) -> Place {
-        Place::default()
-    }
-
-    fn request(&self, place: &Place, _: &Horizon) -> Request {
-        place.ask(sparse().query("sort", "id"))
-    }
-
-    fn page<'r>(
-        &self,
-        place: &Place,
-        _: &Horizon,
-        response: &'r Response,
-    ) -> Result<Page<'r, Place>, Error> {
-        place.page(response)
-    }
-
-    fn map(&self, mut record: Fields<'_>, rows: &mut Rows<'_>) -> Result<(), Invalid> {
+/// The id of every profile.
+pub(super) fn profile_ids() -> impl Stream {
+    let map: Map = |mut record, rows| {
         rows.present(OBJECT, record.required_id("id")?);
         Ok(())
-    }
+    };
+    List::new(&FACTS, |token| behind(sparse().query("sort", "id"), token), listed, map)
+        .with_lookup(Lookup { ask: by_ids, read: |response| Ok(listed(response)?.0) })
+        .burying(bury)
+}
 
-    fn lookup(&self, ids: &[String]) -> Option<Request> {
-        let quoted = ids.iter().map(|id| format!("\"{}\"", id.replace(['"', '\\'], "")));
-        let ids = quoted.collect::<Vec<_>>().join(",");
-        Some(sparse().query("filter", format!("any(id,[{ids}])")))
-    }
+fn by_ids(ids: &[String]) -> Request {
+    let quoted = ids.iter().map(|id| format!("\"{}\"", id.replace(['"', '\\'], "")));
+    let ids = quoted.collect::<Vec<_>>().join(",");
+    sparse().query("filter", format!("any(id,[{ids}])"))
+}
 
-    fn looked_up<'r>(&self, response: &'r Response) -> Result<Vec<&'r RawValue>, Error> {
-        Ok(Listing::read(response, None)?.records)
-    }
-
-    /// Buries the profile and what it agreed to; who must not be written to stays so.
-    fn gone(&self, id: &str, rows: &mut Rows<'_>) {
-        let at = rows.received_at();
-        rows.push(Draft::tombstone(OBJECT, id, at, PersonRecord::default(), rows));
-        consents::bury(id, at, rows);
-    }
+/// Buries the profile and what it agreed to; who must not be written to stays so.
+fn bury(id: &str, rows: &mut Rows<'_>) {
+    let at = rows.received_at();
+    rows.push(Draft::tombstone(OBJECT, id, at, PersonRecord::default(), rows));
+    consents::bury(id, at, rows);
 }

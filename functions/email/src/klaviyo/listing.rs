@@ -1,10 +1,11 @@
 //! JSON:API collections: records, what they refer to, and the token of the next page.
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 use shared::error::{Error, Invalid};
 use shared::fields::Fields;
-use shared::page::{Next, Page, Response};
+use shared::page::Response;
+use shared::paging::Listed;
 use shared::request::Request;
 use shared::rows::Rows;
 use shared::schema::Ext;
@@ -57,27 +58,9 @@ pub(super) fn behind(request: Request, token: Option<&str>) -> Request {
     }
 }
 
-/// The place in a list that every pass reads from its beginning.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub(super) struct Place {
-    /// The token of the next page, within a pass.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    after: Option<String>,
-}
-
-impl Place {
-    pub(super) fn ask(&self, request: Request) -> Request {
-        behind(request, self.after.as_deref())
-    }
-
-    pub(super) fn page<'r>(&self, response: &'r Response) -> Result<Page<'r, Self>, Error> {
-        let Listing { records, next, .. } = Listing::read(response, self.after.as_deref())?;
-        let next = match next {
-            Some(token) => Next::More(Self { after: Some(token) }),
-            None => Next::Done(Self::default()),
-        };
-        Ok(Page::new(records, next))
-    }
+/// The records of a page, and the token of the next.
+pub(super) fn listed(response: &Response) -> Result<Listed<'_>, Error> {
+    Listing::read(response, None).map(|listing| (listing.records, listing.next))
 }
 
 fn token(link: &str) -> Result<String, Error> {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use shared::connector::Horizon;
 use shared::schema::Timestamp;
 
-use super::{instant, unix};
+use super::instant;
 
 /// How far a collection has been read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,8 +27,8 @@ pub(super) struct Mark {
 impl Mark {
     /// A window from the operator's `start`.
     pub(super) fn begin(horizon: &Horizon) -> Self {
-        let until = unix(horizon.until);
-        let since = unix(horizon.start).clamp(0, until.max(0));
+        let until = horizon.until.as_unix_seconds();
+        let since = horizon.start.as_unix_seconds().clamp(0, until.max(0));
         Self { since, until, read_to: None, after: None, wide_at: None }
     }
 

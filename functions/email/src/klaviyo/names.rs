@@ -5,46 +5,16 @@
 
 use std::time::Duration;
 
-use shared::connector::{Horizon, Stream};
-use shared::error::{Error, Invalid};
+use shared::connector::Stream;
+use shared::error::Invalid;
 use shared::facts::{Deletes, Fact, Granularity, Order, Quota, StreamFacts, fact};
 use shared::fields::Fields;
-use shared::page::{Page, Response};
+use shared::paging::{List, Map};
 use shared::request::Request;
 use shared::rows::Rows;
 
-use super::listing::Place;
+use super::listing::{behind, listed};
 use super::{NO_LAG, NO_LOOKBACK, quota};
-
-/// A collection of names.
-pub(super) struct Names {
-    facts: &'static StreamFacts,
-    path: &'static str,
-    page_size: Option<u8>,
-    why_not: &'static str,
-}
-
-pub(super) const LISTS: Names = Names {
-    facts: &LIST_FACTS,
-    path: "/api/lists",
-    page_size: Some(10),
-    why_not: "the schema has no row for a list; its name stays in the raw zone",
-};
-
-pub(super) const SEGMENTS: Names = Names {
-    facts: &SEGMENT_FACTS,
-    path: "/api/segments",
-    page_size: Some(10),
-    why_not: "the schema has no row for a segment; its name stays in the raw zone",
-};
-
-pub(super) const METRICS: Names = Names {
-    facts: &METRIC_FACTS,
-    path: "/api/metrics",
-    // Two hundred a page, and no parameter for another size.
-    page_size: None,
-    why_not: "the schema has no row for a metric; events carry its name",
-};
 
 const fn facts(
     name: &'static str,
@@ -98,37 +68,50 @@ static METRIC_FACTS: StreamFacts = facts(
     &["metrics:read"],
 );
 
-impl Stream for Names {
-    type Cursor = Place;
+/// The names of all lists.
+pub(super) fn lists() -> impl Stream {
+    names(&LIST_FACTS, "/api/lists", Some(10), |list, rows| {
+        keep_raw(list, "the schema has no row for a list; its name stays in the raw zone", rows)
+    })
+}
 
-    fn facts(&self) -> &'static StreamFacts {
-        self.facts
-    }
+/// The names of all segments.
+pub(super) fn segments() -> impl Stream {
+    names(&SEGMENT_FACTS, "/api/segments", Some(10), |segment, rows| {
+        keep_raw(
+            segment,
+            "the schema has no row for a segment; its name stays in the raw zone",
+            rows,
+        )
+    })
+}
 
-    fn begin(&self, _: &Horizon) -> Place {
-        Place::default()
-    }
+/// The names of all metrics: two hundred a page, and no parameter for another size.
+pub(super) fn metrics() -> impl Stream {
+    names(&METRIC_FACTS, "/api/metrics", None, |metric, rows| {
+        keep_raw(metric, "the schema has no row for a metric; events carry its name", rows)
+    })
+}
 
-    fn request(&self, place: &Place, _: &Horizon) -> Request {
-        let request = Request::get(self.path);
-        place.ask(match self.page_size {
+fn names(
+    facts: &'static StreamFacts,
+    path: &'static str,
+    page_size: Option<u8>,
+    map: Map,
+) -> impl Stream {
+    let ask = move |token: Option<&str>| {
+        let request = Request::get(path);
+        let request = match page_size {
             Some(size) => request.query("page[size]", size),
             None => request,
-        })
-    }
+        };
+        behind(request, token)
+    };
+    List::new(facts, ask, listed, map)
+}
 
-    fn page<'r>(
-        &self,
-        place: &Place,
-        _: &Horizon,
-        response: &'r Response,
-    ) -> Result<Page<'r, Place>, Error> {
-        place.page(response)
-    }
-
-    fn map(&self, mut record: Fields<'_>, rows: &mut Rows<'_>) -> Result<(), Invalid> {
-        record.required_id("id")?;
-        rows.filter(self.why_not);
-        Ok(())
-    }
+fn keep_raw(mut record: Fields<'_>, why: &'static str, rows: &mut Rows<'_>) -> Result<(), Invalid> {
+    record.required_id("id")?;
+    rows.filter(why);
+    Ok(())
 }

@@ -19,7 +19,7 @@ use shared::schema::{
 use super::consents::{self, Profile};
 use super::listing::{Listing, behind, beyond, rest};
 use super::mark::Mark;
-use super::{SETTLING, quota, unix, written};
+use super::{SETTLING, quota, written};
 
 pub(super) const OBJECT: &str = "profile";
 pub(super) const PATH: &str = "/api/profiles";
@@ -74,7 +74,7 @@ struct Attributes<'a> {
 
 fn changed(record: &RawValue) -> Option<i64> {
     let change: Change<'_> = serde_json::from_str(record.get()).ok()?;
-    Timestamp::parse_rfc3339(change.attributes?.updated?).ok().map(unix)
+    Timestamp::parse_rfc3339(change.attributes?.updated?).ok().map(Timestamp::as_unix_seconds)
 }
 
 impl Stream for Profiles {
@@ -133,8 +133,7 @@ impl Stream for Profiles {
             attributes.ok_or_else(|| Invalid::new("attributes", "is missing or not an object"))?;
         let created_at = attributes.time("created")?;
         let changed_at = attributes.time("updated")?.or(created_at);
-        let changed_at =
-            changed_at.ok_or_else(|| Invalid::new("updated", "is missing or not a time"))?;
+        let changed_at = changed_at.ok_or_else(|| Invalid::no_time("updated"))?;
         let mut email = attributes.said("email")?.map(|email| ContactPoint::email(&email));
         let phone = attributes.said("phone_number")?;
         let phone = phone.map(|phone| ContactPoint::phone(&phone, rows.region()));

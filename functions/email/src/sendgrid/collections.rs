@@ -7,6 +7,7 @@ use shared::error::{Error, Invalid};
 use shared::facts::{Deletes, Granularity, Order, StreamFacts, fact};
 use shared::fields::Fields;
 use shared::page::{Next, Page, Response};
+use shared::paging::{Bury, Map};
 use shared::request::Request;
 use shared::rows::{Draft, Rows};
 use shared::schema::{Campaign, CampaignStatus, Channel, Known, Precision};
@@ -25,7 +26,7 @@ pub(super) struct Place {
 }
 
 #[derive(Deserialize)]
-struct Collection<'a> {
+struct Answer<'a> {
     #[serde(borrow, alias = "results")]
     result: Vec<&'a RawValue>,
     #[serde(default, rename = "_metadata")]
@@ -36,26 +37,6 @@ struct Collection<'a> {
 struct Metadata {
     /// The whole address of the next page.
     next: Option<String>,
-}
-
-impl Place {
-    fn request(&self, path: &'static str) -> Request {
-        let request = Request::get(path).query("page_size", PAGE_SIZE);
-        match &self.page_token {
-            Some(token) => request.query("page_token", token),
-            None => request,
-        }
-    }
-
-    fn page(response: &Response) -> Result<Page<'_, Self>, Error> {
-        let Collection { result, metadata } = response.json()?;
-        let next = match metadata.next.filter(|next| !next.is_empty()) {
-            None => Next::Done(Self::default()),
-            // Only the token is taken over: the request is ours, whatever host the link names.
-            Some(next) => Next::More(Self { page_token: Some(token(&next)?) }),
-        };
-        Ok(Page::new(result, next))
-    }
 }
 
 fn token(next: &str) -> Result<String, Error> {
@@ -94,98 +75,71 @@ const fn facts(
     }
 }
 
-/// A kind of audience.
-pub(super) struct Audience {
+/// What marketing keeps of one kind.
+pub(super) struct Collection {
     path: &'static str,
     /// Whether it has pages; segments come in one answer, and refuse nothing, but document no paging either.
     paged: bool,
-    facts: StreamFacts,
+    facts: &'static StreamFacts,
+    map: Map,
+    bury: Option<Bury>,
 }
 
-pub(super) static LISTS: Audience = Audience {
+pub(super) const LISTS: Collection = Collection {
     path: "/v3/marketing/lists",
     paged: true,
-    facts: facts(
+    facts: &facts(
         "lists",
         "list",
         "Contact lists by name, for the raw zone only: the schema has no audiences.",
         "OpenAPI: ListMarketingList",
     ),
+    map: |_, rows| {
+        rows.filter("an audience: the schema has none, the raw zone keeps it");
+        Ok(())
+    },
+    bury: None,
 };
 
-pub(super) static SEGMENTS: Audience = Audience {
+pub(super) const SEGMENTS: Collection = Collection {
     path: "/v3/marketing/segments/2.0",
     paged: false,
-    facts: facts(
+    facts: &facts(
         "segments",
         "segment",
         "Segments by name, for the raw zone only: the schema has no audiences.",
         "OpenAPI: ListSegment",
     ),
-};
-
-/// Lists or segments.
-pub(super) struct Audiences {
-    pub(super) of: &'static Audience,
-}
-
-impl Stream for Audiences {
-    type Cursor = Place;
-
-    fn facts(&self) -> &'static StreamFacts {
-        &self.of.facts
-    }
-
-    fn begin(&self, _: &Horizon) -> Place {
-        Place::default()
-    }
-
-    fn request(&self, place: &Place, _: &Horizon) -> Request {
-        if self.of.paged { place.request(self.of.path) } else { Request::get(self.of.path) }
-    }
-
-    fn page<'r>(
-        &self,
-        _: &Place,
-        _: &Horizon,
-        response: &'r Response,
-    ) -> Result<Page<'r, Place>, Error> {
-        let page = Place::page(response)?;
-        match page.next {
-            Next::More(_) if !self.of.paged => {
-                Err(Error::Decode("_metadata.next is there, though these have one page".to_owned()))
-            }
-            _ => Ok(page),
-        }
-    }
-
-    fn map(&self, _: Fields<'_>, rows: &mut Rows<'_>) -> Result<(), Invalid> {
-        rows.filter("an audience: the schema has none, the raw zone keeps it");
-        Ok(())
-    }
-}
-
-/// Every email that was written for many people at once.
-pub(super) struct SingleSends;
-
-static SINGLE_SENDS: StreamFacts = StreamFacts {
-    deletes: fact(Deletes::FullPass, "OpenAPI: DeleteSingleSend leaves nothing behind"),
-    ..facts(
-        "single_sends",
-        "single_send",
-        "Every email that was written for many people at once.",
-        "OpenAPI: ListSingleSend",
-    )
+    ..LISTS
 };
 
 /// The key's object of the campaigns that events name.
 pub(super) const SINGLE_SEND: &str = "single_send";
 
-impl Stream for SingleSends {
+pub(super) const SINGLE_SENDS: Collection = Collection {
+    path: "/v3/marketing/singlesends",
+    paged: true,
+    facts: &StreamFacts {
+        deletes: fact(Deletes::FullPass, "OpenAPI: DeleteSingleSend leaves nothing behind"),
+        ..facts(
+            "single_sends",
+            SINGLE_SEND,
+            "Every email that was written for many people at once.",
+            "OpenAPI: ListSingleSend",
+        )
+    },
+    map: map_single_send,
+    bury: Some(|id, rows| {
+        let at = rows.received_at();
+        rows.push(Draft::tombstone(SINGLE_SEND, id, at, Campaign::default(), rows));
+    }),
+};
+
+impl Stream for Collection {
     type Cursor = Place;
 
     fn facts(&self) -> &'static StreamFacts {
-        &SINGLE_SENDS
+        self.facts
     }
 
     fn begin(&self, _: &Horizon) -> Place {
@@ -193,7 +147,15 @@ impl Stream for SingleSends {
     }
 
     fn request(&self, place: &Place, _: &Horizon) -> Request {
-        place.request("/v3/marketing/singlesends")
+        let request = Request::get(self.path);
+        if !self.paged {
+            return request;
+        }
+        let request = request.query("page_size", PAGE_SIZE);
+        match &place.page_token {
+            Some(token) => request.query("page_token", token),
+            None => request,
+        }
     }
 
     fn page<'r>(
@@ -202,48 +164,63 @@ impl Stream for SingleSends {
         _: &Horizon,
         response: &'r Response,
     ) -> Result<Page<'r, Place>, Error> {
-        Place::page(response)
+        let Answer { result, metadata } = response.json()?;
+        let next = match metadata.next.filter(|next| !next.is_empty()) {
+            None => Next::Done(Place::default()),
+            Some(_) if !self.paged => {
+                let what = "_metadata.next is there, though these have one page";
+                return Err(Error::Decode(what.to_owned()));
+            }
+            // Only the token is taken over: the request is ours, whatever host the link names.
+            Some(next) => Next::More(Place { page_token: Some(token(&next)?) }),
+        };
+        Ok(Page::new(result, next))
     }
 
-    fn map(&self, mut record: Fields<'_>, rows: &mut Rows<'_>) -> Result<(), Invalid> {
-        let id = record.required_id("id")?;
-        let changed_at = record.required_time("updated_at")?;
-        let status = record.word("status", |word| match word {
-            "draft" => Some(CampaignStatus::Draft),
-            "scheduled" => Some(CampaignStatus::Scheduled),
-            // The last word there is: it says that sending began, and none follows it.
-            "triggered" => Some(CampaignStatus::Sent),
-            _ => None,
-        })?;
-        let status = status.into_value().unwrap_or_default();
-        let sent_at = match (status, record.raw("send_at")?) {
-            (CampaignStatus::Sent, Known::Value(raw)) => {
-                record.keep("send_at", raw);
-                record.time("send_at")?
-            }
-            // A plan is no fact.
-            (_, Known::Value(raw)) => {
-                record.keep("send_at", raw);
-                None
-            }
-            _ => None,
-        };
-        record.ignore("_metadata");
-        let campaign = Campaign {
-            name: record.text("name")?,
-            channel: Channel::Email,
-            sent_at,
-            sent_precision: sent_at.map(|_| Precision::Second),
-            status,
-            ext: record.into_ext(rows),
-            ..Campaign::default()
-        };
-        rows.push(Draft::new(SINGLE_SEND, id, changed_at, campaign, rows));
-        Ok(())
+    fn map(&self, record: Fields<'_>, rows: &mut Rows<'_>) -> Result<(), Invalid> {
+        (self.map)(record, rows)
     }
 
     fn gone(&self, id: &str, rows: &mut Rows<'_>) {
-        let at = rows.received_at();
-        rows.push(Draft::tombstone(SINGLE_SEND, id, at, Campaign::default(), rows));
+        if let Some(bury) = self.bury {
+            bury(id, rows);
+        }
     }
+}
+
+fn map_single_send(mut record: Fields<'_>, rows: &mut Rows<'_>) -> Result<(), Invalid> {
+    let id = record.required_id("id")?;
+    let changed_at = record.required_time("updated_at")?;
+    let status = record.word("status", |word| match word {
+        "draft" => Some(CampaignStatus::Draft),
+        "scheduled" => Some(CampaignStatus::Scheduled),
+        // The last word there is: it says that sending began, and none follows it.
+        "triggered" => Some(CampaignStatus::Sent),
+        _ => None,
+    })?;
+    let status = status.into_value().unwrap_or_default();
+    let sent_at = match (status, record.raw("send_at")?) {
+        (CampaignStatus::Sent, Known::Value(raw)) => {
+            record.keep("send_at", raw);
+            record.time("send_at")?
+        }
+        // A plan is no fact.
+        (_, Known::Value(raw)) => {
+            record.keep("send_at", raw);
+            None
+        }
+        _ => None,
+    };
+    record.ignore("_metadata");
+    let campaign = Campaign {
+        name: record.text("name")?,
+        channel: Channel::Email,
+        sent_at,
+        sent_precision: sent_at.map(|_| Precision::Second),
+        status,
+        ext: record.into_ext(rows),
+        ..Campaign::default()
+    };
+    rows.push(Draft::new(SINGLE_SEND, id, changed_at, campaign, rows));
+    Ok(())
 }

@@ -1,6 +1,7 @@
 //! Marketing's contacts. There is no question for what changed, so every pass exports them all; what is unchanged lands
 //! no second time.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use serde_json::value::RawValue;
@@ -26,7 +27,7 @@ pub(super) struct Contacts {
     pub(super) file_mb: u16,
     pub(super) poll: Duration,
     pub(super) base: Url,
-    pub(super) hosts: Vec<&'static str>,
+    pub(super) hosts: Vec<Cow<'static, str>>,
 }
 
 static FACTS: StreamFacts = StreamFacts {

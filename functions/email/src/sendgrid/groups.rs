@@ -1,12 +1,11 @@
 //! Unsubscribes from one group of emails: the person still gets all others, so these are consents and no suppressions.
 
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use shared::connector::{Horizon, Stream};
-use shared::error::{Error, Invalid};
+use shared::connector::Stream;
+use shared::error::Invalid;
 use shared::facts::{Deletes, Granularity, Order, StreamFacts, fact};
 use shared::fields::Fields;
-use shared::page::{Next, Page, Response};
+use shared::paging::List;
 use shared::request::Request;
 use shared::rows::{Draft, Rows};
 use shared::schema::{Channel, Consent, ConsentState, Ext, Purpose, RecordKey, Timestamp};
@@ -17,9 +16,6 @@ use super::times::required_seconds;
 use super::{A_DAY, NO_LAG, NO_LOOKBACK};
 
 const OBJECT: &str = "group_suppression";
-
-/// Every unsubscribe from a group, all in one answer.
-pub(super) struct GroupSuppressions;
 
 static FACTS: StreamFacts = StreamFacts {
     name: "group_suppressions",
@@ -40,49 +36,23 @@ static FACTS: StreamFacts = StreamFacts {
     pushed: true,
 };
 
-/// There is one answer, so there is no place in it.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Whole {}
-
-impl Stream for GroupSuppressions {
-    type Cursor = Whole;
-
-    fn facts(&self) -> &'static StreamFacts {
-        &FACTS
-    }
-
-    fn begin(&self, _: &Horizon) -> Whole {
-        Whole {}
-    }
-
-    fn request(&self, _: &Whole, _: &Horizon) -> Request {
-        Request::get("/v3/asm/suppressions")
-    }
-
-    fn page<'r>(
-        &self,
-        _: &Whole,
-        _: &Horizon,
-        response: &'r Response,
-    ) -> Result<Page<'r, Whole>, Error> {
-        Ok(Page::new(response.json()?, Next::Done(Whole {})))
-    }
-
-    fn map(&self, mut record: Fields<'_>, rows: &mut Rows<'_>) -> Result<(), Invalid> {
-        let at = required_seconds(&mut record, "created_at")?;
-        let address = Address::take(&mut record, rows)?;
-        let group = record.required_id("group_id")?;
-        let ext = record.into_ext(rows);
-        leave(&address, &group, at, ext, rows);
-        rows.push(address.person(rows));
-        Ok(())
-    }
-
-    fn gone(&self, id: &str, rows: &mut Rows<'_>) {
+/// Every unsubscribe from a group, all in one answer.
+pub(super) fn group_suppressions() -> impl Stream {
+    let ask = |_: Option<&str>| Request::get("/v3/asm/suppressions");
+    List::new(&FACTS, ask, |response| Ok((response.json()?, None)), map).burying(|id, rows| {
         let tombstone = tombstone(id.to_owned(), rows.received_at(), rows);
         rows.push(tombstone);
-    }
+    })
+}
+
+fn map(mut record: Fields<'_>, rows: &mut Rows<'_>) -> Result<(), Invalid> {
+    let at = required_seconds(&mut record, "created_at")?;
+    let address = Address::take(&mut record, rows)?;
+    let group = record.required_id("group_id")?;
+    let ext = record.into_ext(rows);
+    leave(&address, &group, at, ext, rows);
+    rows.push(address.person(rows));
+    Ok(())
 }
 
 /// The person left a group.

@@ -15,7 +15,7 @@ use shared::schema::{
 };
 
 use super::address::Address;
-use super::times::{first_second, required_seconds};
+use super::times::required_seconds;
 use super::window::Window;
 use super::{A_DAY, NO_LOOKBACK};
 
@@ -161,30 +161,50 @@ const fn pass(names: Names, every: Duration, reads: &'static str) -> StreamFacts
     }
 }
 
-/// What was added to a list, window by window.
-pub(super) struct Additions {
+/// How a list is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reader {
+    /// What was added, window by window.
+    Additions,
+    /// All that stands in it, whatever the connection's `start`: an old entry is as much in force as a new one.
+    Pass,
+}
+
+/// One of the two streams of a list.
+pub(super) struct Suppressions {
     pub(super) list: &'static List,
+    pub(super) reader: Reader,
     pub(super) page_size: u16,
 }
 
-impl Stream for Additions {
+impl Stream for Suppressions {
     type Cursor = Window;
 
     fn facts(&self) -> &'static StreamFacts {
-        &self.list.additions
+        match self.reader {
+            Reader::Additions => &self.list.additions,
+            Reader::Pass => &self.list.pass,
+        }
     }
 
     fn begin(&self, horizon: &Horizon) -> Window {
-        Window::open(first_second(horizon), horizon)
+        let since = match self.reader {
+            Reader::Additions => horizon.first_second(),
+            Reader::Pass => 0,
+        };
+        Window::open(since, horizon)
     }
 
     fn resume(&self, window: Window, horizon: &Horizon) -> Window {
         if window.is_begun() {
             return window;
         }
+        if self.reader == Reader::Pass {
+            return self.begin(horizon);
+        }
         let since = window.since();
         let back = if window.is_open() { 0 } else { LOOKBACK };
-        Window::open((since - back).max(first_second(horizon)).min(since), horizon)
+        Window::open((since - back).max(horizon.first_second()).min(since), horizon)
     }
 
     fn request(&self, window: &Window, horizon: &Horizon) -> Request {
@@ -197,50 +217,15 @@ impl Stream for Additions {
         horizon: &Horizon,
         response: &'r Response,
     ) -> Result<Page<'r, Window>, Error> {
-        window.page(self.page_size, horizon, response, |until| until)
+        window.page(self.page_size, horizon, response, |until| match self.reader {
+            Reader::Additions => until,
+            Reader::Pass => 0,
+        })
     }
 
     fn watermark(&self, window: &Window) -> Option<Timestamp> {
-        Timestamp::from_unix_seconds(window.since()).ok()
-    }
-
-    fn map(&self, record: Fields<'_>, rows: &mut Rows<'_>) -> Result<(), Invalid> {
-        self.list.map(record, rows)
-    }
-}
-
-/// All that stands in a list, whatever the connection's `start`: an old entry is as much in force as a new one.
-pub(super) struct Pass {
-    pub(super) list: &'static List,
-    pub(super) page_size: u16,
-}
-
-impl Stream for Pass {
-    type Cursor = Window;
-
-    fn facts(&self) -> &'static StreamFacts {
-        &self.list.pass
-    }
-
-    fn begin(&self, horizon: &Horizon) -> Window {
-        Window::open(0, horizon)
-    }
-
-    fn resume(&self, window: Window, horizon: &Horizon) -> Window {
-        if window.is_begun() { window } else { Window::open(0, horizon) }
-    }
-
-    fn request(&self, window: &Window, horizon: &Horizon) -> Request {
-        window.request(self.list.path, self.page_size, horizon)
-    }
-
-    fn page<'r>(
-        &self,
-        window: &Window,
-        horizon: &Horizon,
-        response: &'r Response,
-    ) -> Result<Page<'r, Window>, Error> {
-        window.page(self.page_size, horizon, response, |_| 0)
+        let adds = self.reader == Reader::Additions;
+        Timestamp::from_unix_seconds(window.since()).ok().filter(|_| adds)
     }
 
     fn map(&self, record: Fields<'_>, rows: &mut Rows<'_>) -> Result<(), Invalid> {
@@ -248,6 +233,9 @@ impl Stream for Pass {
     }
 
     fn gone(&self, id: &str, rows: &mut Rows<'_>) {
+        if self.reader == Reader::Additions {
+            return;
+        }
         let (object, at) = (self.list.pass.object, rows.received_at());
         if self.list.entry == Entry::Block {
             rows.push(Draft::tombstone(object, id, at, PersonRecord::default(), rows));

@@ -1,7 +1,6 @@
 //! Times as SendGrid writes them beside RFC 3339: seconds since 1970, as a number or as text.
 
 use serde_json::value::RawValue;
-use shared::connector::Horizon;
 use shared::error::Invalid;
 use shared::fields::Fields;
 use shared::schema::Timestamp;
@@ -24,21 +23,11 @@ pub(super) fn required_seconds(
     record: &mut Fields<'_>,
     name: &'static str,
 ) -> Result<Timestamp, Invalid> {
-    seconds(record, name)?.ok_or_else(|| Invalid::new(name, "is missing or not a time"))
+    seconds(record, name)?.ok_or_else(|| Invalid::no_time(name))
 }
 
 fn read(raw: &RawValue) -> Option<Timestamp> {
     // The specification of bounces has any number here, so a fraction may come.
     let (whole, _) = raw.get().trim_matches('"').split_once('.').unwrap_or((raw.get(), ""));
     Timestamp::from_unix_seconds(whole.trim_matches('"').parse().ok()?).ok()
-}
-
-/// Whole seconds since 1970: how SendGrid takes times in questions.
-pub(super) fn unix(at: Timestamp) -> i64 {
-    at.as_micros().div_euclid(1_000_000)
-}
-
-/// The second to ask from on the first run: never before 1970 and never in the future.
-pub(super) fn first_second(horizon: &Horizon) -> i64 {
-    unix(horizon.start.min(horizon.until)).max(0)
 }

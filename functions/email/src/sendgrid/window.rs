@@ -8,8 +8,6 @@ use shared::error::Error;
 use shared::page::{Next, Page, Response};
 use shared::request::Request;
 
-use super::times::unix;
-
 /// A window of seconds, both ends inside, and how far it is read; between two runs, where the next window opens.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -33,7 +31,7 @@ impl Window {
     }
 
     fn reading(&self, horizon: &Horizon) -> Reading {
-        let start = Reading { until: unix(horizon.until).max(self.since), offset: 0 };
+        let start = Reading { until: horizon.until.as_unix_seconds().max(self.since), offset: 0 };
         self.reading.unwrap_or(start)
     }
 

@@ -4,24 +4,11 @@ use std::sync::LazyLock;
 
 use email::klaviyo::Klaviyo;
 use proptest::prelude::*;
-use serde_json::{Map, Value, json};
-use shared::connector::Headers;
+use serde_json::{Value, json};
 use shared::page::Next;
-use shared::rows::Origin;
 use shared::testing::asked::{Asked, Delivered};
 
-use crate::support::{START, UNTIL, WITH_KEY, connect, horizon, response, second};
-
-const STREAMS: [&str; 8] = [
-    "profiles",
-    "profile_ids",
-    "lists",
-    "segments",
-    "campaigns",
-    "metrics",
-    "events",
-    "late_events",
-];
+use crate::support::{START, UNTIL, WITH_KEY, horizon, second};
 
 /// Names that the mappings look for, and one that they do not.
 const NAMES: &[&str] = &[
@@ -59,41 +46,17 @@ const NAMES: &[&str] = &[
     "unheard_of",
 ];
 
-fn leaf() -> impl Strategy<Value = Value> {
-    prop_oneof![
-        Just(Value::Null),
-        any::<bool>().prop_map(Value::from),
-        any::<i64>().prop_map(Value::from),
-        any::<f64>().prop_map(Value::from),
-        ".{0,12}".prop_map(Value::from),
-        prop::sample::select(vec![
-            "Received Email",
-            "Sent",
-            "SUBSCRIBED",
-            "HARD_BOUNCE",
-            "2026-03-02T11:40:22+00:00",
-            "ann@mail.example",
-            "event:klaviyo.opened_email",
-        ])
-        .prop_map(Value::from),
-    ]
-}
+const WORDS: &[&str] = &[
+    "Received Email",
+    "Sent",
+    "SUBSCRIBED",
+    "HARD_BOUNCE",
+    "2026-03-02T11:40:22+00:00",
+    "ann@mail.example",
+    "event:klaviyo.opened_email",
+];
 
-fn object(value: impl Strategy<Value = Value>) -> impl Strategy<Value = Value> {
-    let fields = prop::collection::vec((prop::sample::select(NAMES), value), 0..10);
-    fields.prop_map(|fields| {
-        Value::Object(
-            fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect::<Map<_, _>>(),
-        )
-    })
-}
-
-fn record() -> impl Strategy<Value = Value> {
-    let nested = leaf().prop_recursive(4, 32, 6, |inner| {
-        prop_oneof![prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from), object(inner)]
-    });
-    object(nested)
-}
+shared::arbitrary_records!(NAMES, WORDS);
 
 /// A page whose records changed at these seconds, and whether there is another.
 fn page() -> impl Strategy<Value = Value> {
@@ -110,25 +73,17 @@ fn page() -> impl Strategy<Value = Value> {
     )
 }
 
-/// Every stream, opened once: settings take longer to read than pages.
-static ASKED: LazyLock<Vec<Asked>> =
-    LazyLock::new(|| STREAMS.iter().map(|name| Asked::new(&Klaviyo, WITH_KEY, name)).collect());
+static ASKED: LazyLock<Vec<Asked>> = LazyLock::new(|| Asked::all(&Klaviyo, WITH_KEY));
+static DELIVERED: LazyLock<Delivered> = LazyLock::new(|| Delivered::new(&Klaviyo, WITH_KEY));
 
 /// The field of a cursor that holds seconds.
 fn seconds(cursor: &str, name: &str) -> Option<i64> {
     serde_json::from_str::<Value>(cursor).ok()?[name].as_i64()
 }
 
-proptest! {
-    #[test]
-    fn page_never_panics_on_arbitrary_bytes(body in prop::collection::vec(any::<u8>(), 0..512)) {
-        for asked in ASKED.iter() {
-            let response = response(body.clone());
-            prop_assert!(asked.stream().page(&asked.begin(), &horizon(), &response).is_err());
-            let _ = asked.stream().looked_up(&response);
-        }
-    }
+shared::nothing_panics!(ASKED, DELIVERED);
 
+proptest! {
     #[test]
     fn no_cursor_goes_back_past_the_lookback(pages in prop::collection::vec(page(), 1..6)) {
         for asked in ASKED.iter() {
@@ -156,21 +111,5 @@ proptest! {
                 cursor = again;
             }
         }
-    }
-
-    #[test]
-    fn map_never_panics_on_arbitrary_objects(record in record()) {
-        let text = record.to_string();
-        for asked in ASKED.iter() {
-            let _ = asked.map_text(&text, Origin::Page);
-        }
-        Delivered::new(&Klaviyo, WITH_KEY).seen(&Headers::new(), text.as_bytes());
-    }
-
-    #[test]
-    fn deliveries_never_panic_on_arbitrary_bytes(body in prop::collection::vec(any::<u8>(), 0..512)) {
-        let connector = connect(WITH_KEY).expect("good settings").connector;
-        let webhook = connector.webhook.as_deref().expect("Klaviyo has webhooks");
-        prop_assert!(webhook.events(&Headers::new(), &body).is_err());
     }
 }

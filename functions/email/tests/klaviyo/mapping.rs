@@ -8,23 +8,12 @@ use shared::schema::{
 
 use crate::support::{Asked, WITH_KEY, check, event, named, profile};
 
-macro_rules! pages {
-    ($($stream:ident: $($case:ident),+;)+) => {
-        $(mod $stream {
-            $(#[test]
-            fn $case() {
-                const STREAM: &str = stringify!($stream);
-                const CASE: &str = stringify!($case);
-                let page = include_str!(concat!(
-                    "../fixtures/klaviyo/", stringify!($stream), "/", stringify!($case), ".json"
-                ));
-                super::check(&format!("{STREAM}__{CASE}"), &super::Asked::new(STREAM).seen(page));
-            })+
-        })+
-    };
+fn seen(name: &'static str, page: &str) -> Value {
+    Asked::new(name).seen(page)
 }
 
-pages! {
+shared::pages! {
+    "klaviyo", ".json";
     profiles: subscribed_here_unsubscribed_there, suppressed_and_never_asked, words_and_types_we_do_not_know;
     profile_ids: a_first_page, the_last_page;
     lists: two_lists;

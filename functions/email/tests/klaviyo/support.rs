@@ -66,9 +66,4 @@ pub(crate) fn profile(id: &str, updated: &str, subscriptions: &Value) -> Value {
     })
 }
 
-/// Compares with the reviewed snapshot of that name.
-pub(crate) fn check(name: &str, value: &Value) {
-    insta::with_settings!({ snapshot_path => "../snapshots", prepend_module_to_snapshot => false }, {
-        insta::assert_json_snapshot!(format!("klaviyo__{name}"), value);
-    });
-}
+shared::snapshots!("klaviyo__");

@@ -6,23 +6,12 @@ use shared::schema::{Entity, RecordKey, SuppressionCause};
 
 use crate::support::{check, delivered, stream};
 
-macro_rules! pages {
-    ($($stream:ident: $($case:ident),+;)+) => {
-        $(mod $stream {
-            $(#[test]
-            fn $case() {
-                const STREAM: &str = stringify!($stream);
-                const CASE: &str = stringify!($case);
-                let page = include_str!(concat!(
-                    "../fixtures/sendgrid/", stringify!($stream), "/", stringify!($case), ".json"
-                ));
-                super::check(&format!("{STREAM}__{CASE}"), &super::stream(STREAM).seen(page));
-            })+
-        })+
-    };
+fn seen(name: &'static str, page: &str) -> Value {
+    stream(name).seen(page)
 }
 
-pages! {
+shared::pages! {
+    "sendgrid", ".json";
     bounces: hard_soft_and_quoting_the_address, words_and_types_we_do_not_know;
     blocks: refused_for_now;
     spam_reports: with_the_address_it_was_sent_from;

@@ -1,7 +1,6 @@
 //! A configured SendGrid connection, and its answers as JSON to look at.
 
 use email::sendgrid::SendGrid;
-use serde_json::Value;
 use shared::config::Connection;
 use shared::error::Error;
 use shared::testing::asked;
@@ -28,9 +27,4 @@ pub(crate) fn delivered() -> asked::Delivered {
     asked::Delivered::new(&SendGrid, SETTINGS)
 }
 
-/// Compares with the reviewed snapshot of that name.
-pub(crate) fn check(name: &str, value: &Value) {
-    insta::with_settings!({ snapshot_path => "../snapshots", prepend_module_to_snapshot => false }, {
-        insta::assert_json_snapshot!(format!("sendgrid__{name}"), value);
-    });
-}
+shared::snapshots!("sendgrid__");

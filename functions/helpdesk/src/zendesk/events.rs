@@ -1,24 +1,18 @@
 //! What happened in tickets: opened, answered, moved from status to status.
 
 use serde_json::value::RawValue;
-use shared::connector::{Horizon, Stream};
-use shared::error::{Error, Invalid};
+use shared::error::Invalid;
 use shared::facts::{Deletes, Granularity, Order, StreamFacts, fact};
 use shared::fields::Fields;
-use shared::page::{Page, Response};
-use shared::request::Request;
 use shared::rows::{Draft, Rows};
 use shared::schema::{
     Change, Channel, Direction, Interaction, InteractionKind, Known, Message, Nothing, Precision,
     Purpose, RecordKey, TicketStatus, Timestamp, Visibility,
 };
 
-use super::timed::Mark;
+use super::timed::TimedExport;
 use super::words::{channel, ours, reference};
 use super::{EXPORT_GUIDE, EXPORT_LAG, EXPORT_QUOTA, EXPORT_REFERENCE, NO_LOOKBACK, instant};
-
-/// Every update of a ticket, with the comments in it.
-pub(super) struct TicketEvents;
 
 static FACTS: StreamFacts = StreamFacts {
     name: "ticket_events",
@@ -42,59 +36,31 @@ static FACTS: StreamFacts = StreamFacts {
     pushed: false,
 };
 
-impl Stream for TicketEvents {
-    type Cursor = Mark;
+/// Every update of a ticket, with the comments in it.
+pub(super) fn ticket_events() -> TimedExport {
+    TimedExport { facts: &FACTS, include: Some("comment_events"), map }
+}
 
-    fn facts(&self) -> &'static StreamFacts {
-        &FACTS
+fn map(mut record: Fields<'_>, rows: &mut Rows<'_>) -> Result<(), Invalid> {
+    record.required_id("id")?;
+    let ticket = record.required_id("ticket_id")?;
+    let timestamp = record.integer("timestamp")?.into_value().and_then(instant);
+    let at = record.time("created_at")?.or(timestamp);
+    let at = at.ok_or_else(|| Invalid::no_time("created_at"))?;
+    let Known::Value(children) = record.get::<Vec<&RawValue>>("child_events")? else {
+        return Err(Invalid::new("child_events", "is missing or not a list"));
+    };
+    let updater = reference(&mut record, "updater_id")?;
+    record.report(rows);
+    let update = Update { ticket: rows.key("ticket", &ticket), at, updater };
+    let mut told = false;
+    for child in children {
+        told |= update.tell(child, rows)?;
     }
-
-    fn begin(&self, horizon: &Horizon) -> Mark {
-        Mark::begin(horizon)
+    if !told {
+        rows.filter("changes neither status nor conversation, or was not done by a person");
     }
-
-    fn request(&self, mark: &Mark, _: &Horizon) -> Request {
-        mark.request("/api/v2/incremental/ticket_events.json").query("include", "comment_events")
-    }
-
-    fn page<'r>(
-        &self,
-        mark: &Mark,
-        horizon: &Horizon,
-        response: &'r Response,
-    ) -> Result<Page<'r, Mark>, Error> {
-        mark.page(horizon, response)
-    }
-
-    fn watermark(&self, mark: &Mark) -> Option<Timestamp> {
-        mark.watermark()
-    }
-
-    fn note(&self, mark: &Mark) -> Option<String> {
-        mark.note()
-    }
-
-    fn map(&self, mut record: Fields<'_>, rows: &mut Rows<'_>) -> Result<(), Invalid> {
-        record.required_id("id")?;
-        let ticket = record.required_id("ticket_id")?;
-        let timestamp = record.integer("timestamp")?.into_value().and_then(instant);
-        let at = record.time("created_at")?.or(timestamp);
-        let at = at.ok_or_else(|| Invalid::new("created_at", "is missing or not a time"))?;
-        let Known::Value(children) = record.get::<Vec<&RawValue>>("child_events")? else {
-            return Err(Invalid::new("child_events", "is missing or not a list"));
-        };
-        let updater = reference(&mut record, "updater_id")?;
-        record.report(rows);
-        let update = Update { ticket: rows.key("ticket", &ticket), at, updater };
-        let mut told = false;
-        for child in children {
-            told |= update.tell(child, rows)?;
-        }
-        if !told {
-            rows.filter("changes neither status nor conversation, or was not done by a person");
-        }
-        Ok(())
-    }
+    Ok(())
 }
 
 /// One update of a ticket, by one person or by the system.

@@ -1,20 +1,14 @@
 //! Organisations: the companies that users belong to.
 
-use shared::connector::{Horizon, Stream};
-use shared::error::{Error, Invalid};
+use shared::error::Invalid;
 use shared::facts::{Deletes, Granularity, Order, StreamFacts, fact};
 use shared::fields::Fields;
-use shared::page::{Page, Response};
-use shared::request::Request;
 use shared::rows::{Draft, Rows};
 use shared::schema::{Account, Known, Timestamp};
 
-use super::timed::Mark;
+use super::timed::TimedExport;
 
 use super::{EXPORT_GUIDE, EXPORT_LAG, EXPORT_QUOTA, EXPORT_REFERENCE, NO_LOOKBACK};
-
-/// Every organisation, oldest change first.
-pub(super) struct Organizations;
 
 static FACTS: StreamFacts = StreamFacts {
     name: "organizations",
@@ -41,41 +35,9 @@ static FACTS: StreamFacts = StreamFacts {
     pushed: true,
 };
 
-impl Stream for Organizations {
-    type Cursor = Mark;
-
-    fn facts(&self) -> &'static StreamFacts {
-        &FACTS
-    }
-
-    fn begin(&self, horizon: &Horizon) -> Mark {
-        Mark::begin(horizon)
-    }
-
-    fn request(&self, mark: &Mark, _: &Horizon) -> Request {
-        mark.request("/api/v2/incremental/organizations.json")
-    }
-
-    fn page<'r>(
-        &self,
-        mark: &Mark,
-        horizon: &Horizon,
-        response: &'r Response,
-    ) -> Result<Page<'r, Mark>, Error> {
-        mark.page(horizon, response)
-    }
-
-    fn watermark(&self, mark: &Mark) -> Option<Timestamp> {
-        mark.watermark()
-    }
-
-    fn note(&self, mark: &Mark) -> Option<String> {
-        mark.note()
-    }
-
-    fn map(&self, record: Fields<'_>, rows: &mut Rows<'_>) -> Result<(), Invalid> {
-        map(record, None, rows)
-    }
+/// Every organisation, oldest change first.
+pub(super) fn organizations() -> TimedExport {
+    TimedExport { facts: &FACTS, include: None, map: |record, rows| map(record, None, rows) }
 }
 
 /// Maps an organisation of the API or of a delivery; `seen_at` stands in for a time of change that is not told.
@@ -88,8 +50,7 @@ pub(super) fn map(
     let updated_at = record.time("updated_at")?;
     let deleted_at = record.time("deleted_at")?;
     let changed_at = updated_at.max(deleted_at).or(seen_at);
-    let changed_at =
-        changed_at.ok_or_else(|| Invalid::new("updated_at", "is missing or not a time"))?;
+    let changed_at = changed_at.ok_or_else(|| Invalid::no_time("updated_at"))?;
     if deleted_at.is_some() {
         rows.push(tombstone(id, changed_at, rows));
         return Ok(());

@@ -16,9 +16,8 @@ use shared::schema::{
 };
 
 use super::words::reference;
-use super::{EXPORT_LAG, first_second, instant, listing, unix};
+use super::{EXPORT_LAG, instant, listing};
 
-const PATH: &str = "/api/v2/satisfaction_ratings.json";
 const SECONDS_PER_DAY: i64 = 86_400;
 
 /// The best of the two scores: good is 1, bad is 0.
@@ -91,7 +90,7 @@ impl Stream for SatisfactionRatings {
     }
 
     fn begin(&self, horizon: &Horizon) -> Window {
-        Window { since: first_second(horizon), reading: None }
+        Window { since: horizon.first_second(), reading: None }
     }
 
     fn resume(&self, window: Window, horizon: &Horizon) -> Window {
@@ -99,7 +98,7 @@ impl Stream for SatisfactionRatings {
             return window;
         }
         let back = i64::from(self.lookback_days) * SECONDS_PER_DAY;
-        let since = (window.since - back).max(first_second(horizon)).min(window.since);
+        let since = (window.since - back).max(horizon.first_second()).min(window.since);
         Window { since, reading: None }
     }
 
@@ -109,7 +108,7 @@ impl Stream for SatisfactionRatings {
 
     fn request(&self, window: &Window, _: &Horizon) -> Request {
         let after = window.reading.as_ref().map(|reading| reading.after.as_str());
-        listing::request(PATH, after).query("start_time", window.since)
+        listing::request(FACTS.name, after).query("start_time", window.since)
     }
 
     fn page<'r>(
@@ -124,7 +123,7 @@ impl Stream for SatisfactionRatings {
         let next = if let Some(after) = after {
             Next::More(Window { since: window.since, reading: Some(Reading { after, newest }) })
         } else {
-            let since = newest.min(unix(horizon.until)).max(window.since);
+            let since = newest.min(horizon.until.as_unix_seconds()).max(window.since);
             Next::Done(Window { since, reading: None })
         };
         Ok(Page::new(records, next))
@@ -166,7 +165,7 @@ impl Stream for SatisfactionRatings {
 
 fn changed(record: &RawValue) -> Option<i64> {
     let change: Change<'_> = serde_json::from_str(record.get()).ok()?;
-    Timestamp::parse_rfc3339(change.updated_at?).ok().map(unix)
+    Timestamp::parse_rfc3339(change.updated_at?).ok().map(Timestamp::as_unix_seconds)
 }
 
 /// What a rating says.

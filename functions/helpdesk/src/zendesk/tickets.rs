@@ -1,30 +1,21 @@
 //! Tickets as they are now, and the list of the deleted ones.
 
 use serde::Deserialize;
-use serde_json::value::RawValue;
-use shared::connector::{Horizon, Stream};
-use shared::error::{Error, Invalid};
+use shared::connector::Stream;
+use shared::error::Invalid;
 use shared::facts::{Deletes, Granularity, Order, Pace, Quota, StreamFacts, fact};
 use shared::fields::Fields;
-use shared::page::{Page, Response};
-use shared::request::Request;
 use shared::rows::{Draft, Rows};
 use shared::schema::{
     Csat, Known, Precision, Priority, RecordKey, Ticket, TicketStatus, Timestamp,
 };
 
-use super::export::{self, Position};
-use super::listing::Place;
+use super::export::Export;
 use super::ratings::{SCALE_MAX, Score, score};
 use super::words::{channel, ours, reference};
 use super::{
-    EXPORT_GUIDE, EXPORT_LAG, EXPORT_QUOTA, EXPORT_REFERENCE, NO_LAG, NO_LOOKBACK, instant,
+    EXPORT_GUIDE, EXPORT_LAG, EXPORT_QUOTA, EXPORT_REFERENCE, NO_LAG, NO_LOOKBACK, instant, listing,
 };
-
-/// Every ticket, oldest change first.
-pub(super) struct Tickets {
-    pub(super) page_size: u16,
-}
 
 static FACTS: StreamFacts = StreamFacts {
     name: "tickets",
@@ -48,49 +39,9 @@ static FACTS: StreamFacts = StreamFacts {
     pushed: true,
 };
 
-impl Stream for Tickets {
-    type Cursor = Position;
-
-    fn facts(&self) -> &'static StreamFacts {
-        &FACTS
-    }
-
-    fn begin(&self, horizon: &Horizon) -> Position {
-        Position::begin(horizon)
-    }
-
-    fn restart(&self, position: &Position, horizon: &Horizon) -> Position {
-        position.restart(horizon)
-    }
-
-    fn request(&self, position: &Position, _: &Horizon) -> Request {
-        position.request("/api/v2/incremental/tickets/cursor.json", self.page_size)
-    }
-
-    fn page<'r>(
-        &self,
-        position: &Position,
-        horizon: &Horizon,
-        response: &'r Response,
-    ) -> Result<Page<'r, Position>, Error> {
-        position.page(horizon, response)
-    }
-
-    fn watermark(&self, position: &Position) -> Option<Timestamp> {
-        position.watermark()
-    }
-
-    fn map(&self, record: Fields<'_>, rows: &mut Rows<'_>) -> Result<(), Invalid> {
-        map(record, None, rows)
-    }
-
-    fn lookup(&self, ids: &[String]) -> Option<Request> {
-        Some(Request::get("/api/v2/tickets/show_many.json").query("ids", ids.join(",")))
-    }
-
-    fn looked_up<'r>(&self, response: &'r Response) -> Result<Vec<&'r RawValue>, Error> {
-        export::looked_up(response)
-    }
+/// Every ticket, oldest change first.
+pub(super) fn tickets(page_size: u16) -> Export {
+    Export { facts: &FACTS, page_size, map: |record, rows| map(record, None, rows) }
 }
 
 /// Maps a ticket of the API or of a delivery; `seen_at` stands in for a time of change that is not told.
@@ -104,8 +55,7 @@ pub(super) fn map(
     // Silent updates move `generated_timestamp` and leave `updated_at` behind.
     let generated = record.integer("generated_timestamp")?.into_value().and_then(instant);
     let changed_at = generated.max(updated_at).or(seen_at);
-    let changed_at =
-        changed_at.ok_or_else(|| Invalid::new("updated_at", "is missing or not a time"))?;
+    let changed_at = changed_at.ok_or_else(|| Invalid::no_time("updated_at"))?;
     let status = record.word("status", |word| ours(word, TicketStatus::from_word))?;
     let status = status.into_value().unwrap_or_default();
     let deleted = status == TicketStatus::Deleted;
@@ -175,9 +125,6 @@ pub(super) fn tombstone(
     Draft::tombstone(FACTS.object, id, at, gone, rows).about(requester)
 }
 
-/// Every ticket in the bin.
-pub(super) struct DeletedTickets;
-
 static DELETED: StreamFacts = StreamFacts {
     name: "deleted_tickets",
     object: "ticket",
@@ -200,36 +147,16 @@ static DELETED: StreamFacts = StreamFacts {
     pushed: false,
 };
 
-impl Stream for DeletedTickets {
-    type Cursor = Place;
+/// Every ticket in the bin.
+pub(super) fn deleted() -> impl Stream {
+    listing::list(&DELETED, map_deleted)
+}
 
-    fn facts(&self) -> &'static StreamFacts {
-        &DELETED
-    }
-
-    fn begin(&self, _: &Horizon) -> Place {
-        Place::default()
-    }
-
-    fn request(&self, place: &Place, _: &Horizon) -> Request {
-        place.request("/api/v2/deleted_tickets.json")
-    }
-
-    fn page<'r>(
-        &self,
-        _: &Place,
-        _: &Horizon,
-        response: &'r Response,
-    ) -> Result<Page<'r, Place>, Error> {
-        Place::page(response)
-    }
-
-    /// The export has the same deletion with the requester: in the same second, that row says more and goes first.
-    fn map(&self, mut record: Fields<'_>, rows: &mut Rows<'_>) -> Result<(), Invalid> {
-        let id = record.required_id("id")?;
-        let at = record.required_time("deleted_at")?;
-        let version = rows.version(at) - 1;
-        rows.push(Draft { version, ..tombstone(id, at, None, rows) });
-        Ok(())
-    }
+/// The export has the same deletion with the requester: in the same second, that row says more and goes first.
+fn map_deleted(mut record: Fields<'_>, rows: &mut Rows<'_>) -> Result<(), Invalid> {
+    let id = record.required_id("id")?;
+    let at = record.required_time("deleted_at")?;
+    let version = rows.version(at) - 1;
+    rows.push(Draft { version, ..tombstone(id, at, None, rows) });
+    Ok(())
 }

@@ -2,16 +2,28 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use shared::connector::Horizon;
-use shared::error::Error;
+use shared::connector::{Horizon, Stream};
+use shared::error::{Error, Invalid};
+use shared::facts::StreamFacts;
+use shared::fields::Fields;
 use shared::page::{Next, Page, Response};
+use shared::paging::Map;
 use shared::request::Request;
+use shared::rows::Rows;
 use shared::schema::Timestamp;
 
-use super::{first_second, instant, unix};
+use super::instant;
 
 /// How many crowded seconds are remembered.
 const REMEMBERED: usize = 100;
+
+/// A collection with every change of it, oldest first; the stream has the collection's name in the API.
+pub(super) struct TimedExport {
+    pub(super) facts: &'static StreamFacts,
+    /// What comes along with each record, if anything.
+    pub(super) include: Option<&'static str>,
+    pub(super) map: Map,
+}
 
 /// How far an export has been read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,7 +39,7 @@ pub(super) struct Mark {
 }
 
 #[derive(Deserialize)]
-struct Export<'a> {
+struct Answer<'a> {
     #[serde(borrow, rename = "ticket_events", alias = "organizations")]
     records: Vec<&'a RawValue>,
     end_time: Option<i64>,
@@ -49,30 +61,43 @@ fn is_crowded(records: &[&RawValue], second: i64) -> bool {
 
 fn changed(record: &RawValue) -> Option<i64> {
     let change: Change<'_> = serde_json::from_str(record.get()).ok()?;
-    let updated = || Timestamp::parse_rfc3339(change.updated_at?).ok().map(unix);
+    let updated =
+        || Timestamp::parse_rfc3339(change.updated_at?).ok().map(Timestamp::as_unix_seconds);
     change.timestamp.or_else(updated)
 }
 
-impl Mark {
-    pub(super) fn begin(horizon: &Horizon) -> Self {
-        Self { since: first_second(horizon), read_to: None, crowded: Vec::new() }
+impl Stream for TimedExport {
+    type Cursor = Mark;
+
+    fn facts(&self) -> &'static StreamFacts {
+        self.facts
+    }
+
+    fn begin(&self, horizon: &Horizon) -> Mark {
+        Mark { since: horizon.first_second(), read_to: None, crowded: Vec::new() }
     }
 
     /// Without `per_page`: the smaller the page, the sooner a second fills it.
-    pub(super) fn request(&self, path: &str) -> Request {
-        Request::get(path).query("start_time", self.since)
+    fn request(&self, mark: &Mark, _: &Horizon) -> Request {
+        let path = format!("/api/v2/incremental/{}.json", self.facts.name);
+        let request = Request::get(path).query("start_time", mark.since);
+        match self.include {
+            Some(include) => request.query("include", include),
+            None => request,
+        }
     }
 
-    pub(super) fn page<'r>(
+    fn page<'r>(
         &self,
+        mark: &Mark,
         horizon: &Horizon,
         response: &'r Response,
-    ) -> Result<Page<'r, Self>, Error> {
-        let Export { records, end_time, end_of_stream } = response.json()?;
-        let until = unix(horizon.until);
+    ) -> Result<Page<'r, Mark>, Error> {
+        let Answer { records, end_time, end_of_stream } = response.json()?;
+        let until = horizon.until.as_unix_seconds();
         let next = match end_time {
             _ if end_of_stream => {
-                Next::Done(self.moved(end_time.unwrap_or(self.since).min(until), until))
+                Next::Done(mark.moved(end_time.unwrap_or(mark.since).min(until), until))
             }
             None => {
                 return Err(Error::Decode(
@@ -80,10 +105,10 @@ impl Mark {
                 ));
             }
             // What is younger than the horizon has not settled; the next run asks for it.
-            Some(end) if end >= until => Next::Done(self.moved(until, until)),
-            Some(end) if end > self.since => Next::More(self.moved(end, end)),
-            Some(end) if end == self.since && is_crowded(&records, end) => {
-                Next::More(self.past_crowded_second())
+            Some(end) if end >= until => Next::Done(mark.moved(until, until)),
+            Some(end) if end > mark.since => Next::More(mark.moved(end, end)),
+            Some(end) if end == mark.since && is_crowded(&records, end) => {
+                Next::More(mark.past_crowded_second())
             }
             Some(_) => {
                 return Err(Error::Stuck(
@@ -94,19 +119,25 @@ impl Mark {
         Ok(Page::new(records, next))
     }
 
-    pub(super) fn watermark(&self) -> Option<Timestamp> {
-        instant(self.read_to?)
+    fn watermark(&self, mark: &Mark) -> Option<Timestamp> {
+        instant(mark.read_to?)
     }
 
     /// The seconds that hold more changes than the export can tell.
-    pub(super) fn note(&self) -> Option<String> {
-        let last = instant(*self.crowded.last()?)?;
-        let count = self.crowded.len();
+    fn note(&self, mark: &Mark) -> Option<String> {
+        let last = instant(*mark.crowded.last()?)?;
+        let count = mark.crowded.len();
         Some(format!(
             "{count} seconds hold more changes than a page, and the export offers no more of them; the last is {last}"
         ))
     }
 
+    fn map(&self, record: Fields<'_>, rows: &mut Rows<'_>) -> Result<(), Invalid> {
+        (self.map)(record, rows)
+    }
+}
+
+impl Mark {
     fn moved(&self, since: i64, read_to: i64) -> Self {
         Self {
             since: since.max(self.since),

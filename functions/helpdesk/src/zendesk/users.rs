@@ -1,30 +1,23 @@
 //! Users, customers and agents alike, and the list of the deleted ones.
 
-use serde_json::value::RawValue;
-use shared::connector::{Horizon, Stream};
-use shared::error::{Error, Invalid};
+use shared::connector::Stream;
+use shared::error::Invalid;
 use shared::facts::{Deletes, Granularity, Order, StreamFacts, fact};
 use shared::fields::Fields;
-use shared::page::{Page, Response};
-use shared::request::Request;
 use shared::rows::{Draft, Rows};
 use shared::schema::{
     Answer, ContactPoint, Identifier, Known, Language, Namespace, PartyType, PersonName,
     PersonRecord, Precision, Timestamp,
 };
 
-use super::export::{self, Position};
-use super::listing::Place;
+use super::export::Export;
 use super::words::reference;
-use super::{EXPORT_GUIDE, EXPORT_LAG, EXPORT_QUOTA, EXPORT_REFERENCE, NO_LAG, NO_LOOKBACK};
+use super::{
+    EXPORT_GUIDE, EXPORT_LAG, EXPORT_QUOTA, EXPORT_REFERENCE, NO_LAG, NO_LOOKBACK, listing,
+};
 
 /// The name that Zendesk gives to whom it has forgotten.
 const FORGOTTEN: &str = "Permanently Deleted User";
-
-/// Every user, oldest change first.
-pub(super) struct Users {
-    pub(super) page_size: u16,
-}
 
 static FACTS: StreamFacts = StreamFacts {
     name: "users",
@@ -45,49 +38,9 @@ static FACTS: StreamFacts = StreamFacts {
     pushed: true,
 };
 
-impl Stream for Users {
-    type Cursor = Position;
-
-    fn facts(&self) -> &'static StreamFacts {
-        &FACTS
-    }
-
-    fn begin(&self, horizon: &Horizon) -> Position {
-        Position::begin(horizon)
-    }
-
-    fn restart(&self, position: &Position, horizon: &Horizon) -> Position {
-        position.restart(horizon)
-    }
-
-    fn request(&self, position: &Position, _: &Horizon) -> Request {
-        position.request("/api/v2/incremental/users/cursor.json", self.page_size)
-    }
-
-    fn page<'r>(
-        &self,
-        position: &Position,
-        horizon: &Horizon,
-        response: &'r Response,
-    ) -> Result<Page<'r, Position>, Error> {
-        position.page(horizon, response)
-    }
-
-    fn watermark(&self, position: &Position) -> Option<Timestamp> {
-        position.watermark()
-    }
-
-    fn map(&self, record: Fields<'_>, rows: &mut Rows<'_>) -> Result<(), Invalid> {
-        map(record, None, rows)
-    }
-
-    fn lookup(&self, ids: &[String]) -> Option<Request> {
-        Some(Request::get("/api/v2/users/show_many.json").query("ids", ids.join(",")))
-    }
-
-    fn looked_up<'r>(&self, response: &'r Response) -> Result<Vec<&'r RawValue>, Error> {
-        export::looked_up(response)
-    }
+/// Every user, oldest change first.
+pub(super) fn users(page_size: u16) -> Export {
+    Export { facts: &FACTS, page_size, map: |record, rows| map(record, None, rows) }
 }
 
 /// Maps a user of the API or of a delivery; `seen_at` stands in for a time of change that is not told.
@@ -98,8 +51,7 @@ pub(super) fn map(
 ) -> Result<(), Invalid> {
     let id = record.required_id("id")?;
     let changed_at = record.time("updated_at")?.or(seen_at);
-    let changed_at =
-        changed_at.ok_or_else(|| Invalid::new("updated_at", "is missing or not a time"))?;
+    let changed_at = changed_at.ok_or_else(|| Invalid::no_time("updated_at"))?;
     let active = record.get::<bool>("active")?;
     let full = record.text("name")?;
     if active == Known::Value(false) || full.value().is_some_and(|name| name == FORGOTTEN) {
@@ -170,9 +122,6 @@ pub(super) fn tombstone(id: String, at: Timestamp, rows: &Rows<'_>) -> Draft {
     Draft::tombstone(FACTS.object, id, at, PersonRecord::default(), rows)
 }
 
-/// Every deleted user, the permanently deleted among them.
-pub(super) struct DeletedUsers;
-
 static DELETED: StreamFacts = StreamFacts {
     name: "deleted_users",
     object: "user",
@@ -192,34 +141,14 @@ static DELETED: StreamFacts = StreamFacts {
     pushed: false,
 };
 
-impl Stream for DeletedUsers {
-    type Cursor = Place;
+/// Every deleted user, the permanently deleted among them.
+pub(super) fn deleted() -> impl Stream {
+    listing::list(&DELETED, map_deleted)
+}
 
-    fn facts(&self) -> &'static StreamFacts {
-        &DELETED
-    }
-
-    fn begin(&self, _: &Horizon) -> Place {
-        Place::default()
-    }
-
-    fn request(&self, place: &Place, _: &Horizon) -> Request {
-        place.request("/api/v2/deleted_users.json")
-    }
-
-    fn page<'r>(
-        &self,
-        _: &Place,
-        _: &Horizon,
-        response: &'r Response,
-    ) -> Result<Page<'r, Place>, Error> {
-        Place::page(response)
-    }
-
-    fn map(&self, mut record: Fields<'_>, rows: &mut Rows<'_>) -> Result<(), Invalid> {
-        let id = record.required_id("id")?;
-        let at = record.required_time("updated_at")?;
-        rows.push(tombstone(id, at, rows));
-        Ok(())
-    }
+fn map_deleted(mut record: Fields<'_>, rows: &mut Rows<'_>) -> Result<(), Invalid> {
+    let id = record.required_id("id")?;
+    let at = record.required_time("updated_at")?;
+    rows.push(tombstone(id, at, rows));
+    Ok(())
 }

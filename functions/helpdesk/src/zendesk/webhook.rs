@@ -130,7 +130,7 @@ impl<'a> Notice<'a> {
     }
 
     fn bury(self, rows: &mut Rows<'_>) -> Result<(), Invalid> {
-        let at = self.time.ok_or_else(|| Invalid::new("time", "is missing or not a time"))?;
+        let at = self.time.ok_or_else(|| Invalid::no_time("time"))?;
         let tombstone = match self.family {
             Family::Ticket => {
                 let requester =

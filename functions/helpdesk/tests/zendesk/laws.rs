@@ -4,12 +4,10 @@ use std::sync::LazyLock;
 
 use helpdesk::zendesk::Zendesk;
 use proptest::prelude::*;
-use serde_json::{Map, Value, json};
-use shared::connector::Headers;
-use shared::rows::Origin;
+use serde_json::{Value, json};
 use shared::testing::asked::{Asked, Delivered};
 
-use crate::support::{START, UNTIL, WITH_TOKEN, connect, horizon, next, response};
+use crate::support::{START, UNTIL, WITH_TOKEN, horizon, next};
 
 const STREAMS: [&str; 7] = [
     "users",
@@ -56,48 +54,24 @@ const NAMES: &[&str] = &[
     "unheard_of",
 ];
 
-fn leaf() -> impl Strategy<Value = Value> {
-    prop_oneof![
-        Just(Value::Null),
-        any::<bool>().prop_map(Value::from),
-        any::<i64>().prop_map(Value::from),
-        any::<f64>().prop_map(Value::from),
-        ".{0,12}".prop_map(Value::from),
-        prop::sample::select(vec![
-            "open",
-            "DELETED",
-            "good",
-            "splendid",
-            "2026-03-02T11:40:22Z",
-            "Create",
-            "Comment",
-            "Change",
-            "-1",
-            "0",
-            "zen:event-type:ticket.created",
-            "zen:event-type:user.deleted",
-            "zen:ticket:7",
-            "+49 30 901820",
-        ])
-        .prop_map(Value::from),
-    ]
-}
+const WORDS: &[&str] = &[
+    "open",
+    "DELETED",
+    "good",
+    "splendid",
+    "2026-03-02T11:40:22Z",
+    "Create",
+    "Comment",
+    "Change",
+    "-1",
+    "0",
+    "zen:event-type:ticket.created",
+    "zen:event-type:user.deleted",
+    "zen:ticket:7",
+    "+49 30 901820",
+];
 
-fn object(value: impl Strategy<Value = Value>) -> impl Strategy<Value = Value> {
-    let fields = prop::collection::vec((prop::sample::select(NAMES), value), 0..12);
-    fields.prop_map(|fields| {
-        Value::Object(
-            fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect::<Map<_, _>>(),
-        )
-    })
-}
-
-fn record() -> impl Strategy<Value = Value> {
-    let nested = leaf().prop_recursive(3, 24, 6, |inner| {
-        prop_oneof![prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from), object(inner)]
-    });
-    object(nested)
-}
+shared::arbitrary_records!(NAMES, WORDS);
 
 fn page() -> impl Strategy<Value = Value> {
     let token = prop::option::of("[a-z]{0,2}");
@@ -114,11 +88,9 @@ fn page() -> impl Strategy<Value = Value> {
     )
 }
 
-/// Every stream, opened once: settings take longer to read than pages.
-static ASKED: LazyLock<Vec<Asked>> = LazyLock::new(|| {
-    let settings = format!("{WITH_TOKEN}csat_lookback_days = 0\n");
-    STREAMS.iter().map(|name| Asked::new(&Zendesk, &settings, name)).collect()
-});
+static ASKED: LazyLock<Vec<Asked>> =
+    LazyLock::new(|| Asked::all(&Zendesk, &format!("{WITH_TOKEN}csat_lookback_days = 0\n")));
+static DELIVERED: LazyLock<Delivered> = LazyLock::new(|| Delivered::new(&Zendesk, WITH_TOKEN));
 
 /// The page with the records of one stream only.
 fn page_of(name: &str, page: &Value) -> Value {
@@ -131,16 +103,9 @@ fn page_of(name: &str, page: &Value) -> Value {
     page
 }
 
-proptest! {
-    #[test]
-    fn page_never_panics_on_arbitrary_bytes(body in prop::collection::vec(any::<u8>(), 0..512)) {
-        for asked in ASKED.iter() {
-            let response = response(body.clone());
-            prop_assert!(asked.stream().page(&asked.begin(), &horizon(), &response).is_err());
-            let _ = asked.stream().looked_up(&response);
-        }
-    }
+shared::nothing_panics!(ASKED, DELIVERED);
 
+proptest! {
     #[test]
     fn cursors_round_trip_and_the_watermark_never_goes_back(pages in prop::collection::vec(page(), 1..5)) {
         for asked in ASKED.iter() {
@@ -155,21 +120,5 @@ proptest! {
                 cursor = again;
             }
         }
-    }
-
-    #[test]
-    fn map_never_panics_on_arbitrary_objects(record in record()) {
-        let text = record.to_string();
-        for asked in ASKED.iter() {
-            let _ = asked.map_text(&text, Origin::Page);
-        }
-        Delivered::new(&Zendesk, WITH_TOKEN).seen(&Headers::new(), text.as_bytes());
-    }
-
-    #[test]
-    fn deliveries_never_panic_on_arbitrary_bytes(body in prop::collection::vec(any::<u8>(), 0..512)) {
-        let connector = connect(WITH_TOKEN).expect("good settings").connector;
-        let webhook = connector.webhook.as_deref().expect("Zendesk has webhooks");
-        prop_assert!(webhook.events(&Headers::new(), &body).is_err());
     }
 }

@@ -6,23 +6,12 @@ use shared::schema::{Entity, PersonRecord, RecordKey};
 
 use crate::support::{asked, check, second};
 
-macro_rules! pages {
-    ($($stream:ident: $($case:ident),+;)+) => {
-        $(mod $stream {
-            $(#[test]
-            fn $case() {
-                const STREAM: &str = stringify!($stream);
-                const CASE: &str = stringify!($case);
-                let page = include_str!(concat!(
-                    "../fixtures/zendesk/", stringify!($stream), "/", stringify!($case), ".json"
-                ));
-                super::check(&format!("{STREAM}__{CASE}"), &super::asked(STREAM).seen(page));
-            })+
-        })+
-    };
+fn seen(name: &'static str, page: &str) -> Value {
+    asked(name).seen(page)
 }
 
-pages! {
+shared::pages! {
+    "zendesk", ".json";
     tickets: in_every_status, generated_after_updated, deleted_and_scrubbed, redacted,
         words_and_types_we_do_not_know;
     users: customers, agents, shared_phone_number, deleted, words_and_types_we_do_not_know;
@@ -188,22 +177,4 @@ fn half_a_surrogate_pair_is_invalid_and_a_nul_is_not() {
     let with = |subject: &str| ticket(&[]).to_string().replace("Parcel", subject);
     assert!(tickets.map_text(&with(r"\ud800"), Origin::Page).is_err());
     assert!(tickets.map_text(&with(r"\u0000"), Origin::Page).is_ok());
-}
-
-/// 200,000 tickets a CPU second: `cargo nextest run --release -p helpdesk --run-ignored only`.
-#[test]
-#[ignore = "a measurement, true in release builds on an idle core only"]
-#[expect(clippy::disallowed_methods, reason = "this measures; it is no connector")]
-fn tickets_map_in_five_microseconds() {
-    let page = include_str!("../fixtures/zendesk/tickets/in_every_status.json");
-    let page: Value = serde_json::from_str(page).unwrap();
-    let record = page["tickets"][0].to_string();
-    let tickets = asked("tickets");
-    let rounds = 200_000_u32;
-    let started = std::time::Instant::now();
-    for _ in 0..rounds {
-        std::hint::black_box(tickets.map_text(&record, Origin::Page).unwrap());
-    }
-    let each = started.elapsed() / rounds;
-    assert!(each.as_nanos() < 5_000, "{each:?} for each of {} bytes", record.len());
 }

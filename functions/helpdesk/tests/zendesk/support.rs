@@ -1,7 +1,6 @@
 //! A configured Zendesk connection, and its answers as JSON to look at.
 
 use helpdesk::zendesk::Zendesk;
-use serde_json::Value;
 use shared::config::Connection;
 use shared::error::Error;
 pub(crate) use shared::testing::asked::{Asked, START, UNTIL, horizon, next, response, second};
@@ -28,9 +27,4 @@ pub(crate) fn asked_of(settings: &str, name: &'static str) -> Asked {
     Asked::new(&Zendesk, settings, name)
 }
 
-/// Compares with the reviewed snapshot of that name.
-pub(crate) fn check(name: &str, value: &Value) {
-    insta::with_settings!({ snapshot_path => "../snapshots", prepend_module_to_snapshot => false }, {
-        insta::assert_json_snapshot!(name, value);
-    });
-}
+shared::snapshots!("");

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use shared::error::Error;
 use shared::page::Response;
+use shared::paging::Listed;
 
 /// One of the errors in an answer, as far as it matters.
 #[derive(Deserialize)]
@@ -21,10 +22,7 @@ type Body<'r> = BTreeMap<String, &'r RawValue>;
 ///
 /// An empty list is left out of the answer, so an answer may be `{}`. One that has other things to say instead, such as
 /// an error, is no empty list.
-pub(super) fn listed<'r>(
-    response: &'r Response,
-    list: &str,
-) -> Result<(Vec<&'r RawValue>, Option<String>), Error> {
+pub(super) fn listed<'r>(response: &'r Response, list: &str) -> Result<Listed<'r>, Error> {
     let body: Body<'r> = response.json()?;
     refuse_errors(&body)?;
     let records = match body.get(list) {

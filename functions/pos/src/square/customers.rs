@@ -2,16 +2,13 @@
 
 use std::time::Duration;
 
-use super::answer::found;
-use super::window::{Asks, Mark, first_instant, rfc3339};
-use super::{LAG, LOOKBACK, MILLISECONDS};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
-use shared::connector::{Horizon, Stream};
-use shared::error::{Error, Invalid};
+use shared::connector::Stream;
+use shared::error::Invalid;
 use shared::facts::{Deletes, Order, StreamFacts, fact};
 use shared::fields::Fields;
-use shared::page::{Page, Response};
+use shared::paging::Lookup;
 use shared::request::Request;
 use shared::rows::{Draft, Rows};
 use shared::schema::{
@@ -20,15 +17,16 @@ use shared::schema::{
     Timestamp,
 };
 
+use super::answer::found;
+use super::window::{Asks, Question, Windowed, rfc3339};
+use super::{LAG, LOOKBACK, MILLISECONDS};
+
 /// `limit` is advisory, and 100 is the most.
 const PAGE_SIZE: u8 = 100;
 
 /// The customers in a window of changes come by the time of their creation: Square sorts by nothing else that helps.
 const ASKS: Asks =
     Asks { list: "customers", sorted_by: "created_at", newest_first: false, locations: None };
-
-/// Every customer who changed.
-pub(super) struct Customers;
 
 static FACTS: StreamFacts = StreamFacts {
     name: "customers",
@@ -64,32 +62,15 @@ fn search(filter: &Value, token: Option<&str>) -> Request {
     Request::post("/v2/customers/search", body)
 }
 
-/// Asks for up to a hundred customers by id; profiles that no list shows are answered too.
-fn bulk_retrieve(ids: &[String]) -> Request {
-    Request::post("/v2/customers/bulk-retrieve", json!({ "customer_ids": ids }))
-}
+/// Up to a hundred customers by id; profiles that no list shows are answered too.
+const BY_ID: Lookup = Lookup {
+    ask: |ids| Request::post("/v2/customers/bulk-retrieve", json!({ "customer_ids": ids })),
+    read: |response| found(response, "customer"),
+};
 
-impl Stream for Customers {
-    type Cursor = Mark;
-
-    fn facts(&self) -> &'static StreamFacts {
-        &FACTS
-    }
-
-    fn begin(&self, horizon: &Horizon) -> Mark {
-        Mark::begin(horizon.start.max(first_instant()), horizon)
-    }
-
-    fn resume(&self, mark: Mark, horizon: &Horizon) -> Mark {
-        mark.resume(LOOKBACK.value, horizon)
-    }
-
-    fn restart(&self, mark: &Mark, _: &Horizon) -> Mark {
-        mark.clone().without_token()
-    }
-
-    fn request(&self, mark: &Mark, horizon: &Horizon) -> Request {
-        let Some(asked) = mark.question(&ASKS, horizon) else { return search(&json!({}), None) };
+/// Every customer who changed.
+pub(super) fn customers() -> impl Stream {
+    let ask = |asked: &Question<'_>| {
         let mut filter = json!({
             "updated_at": { "start_at": rfc3339(asked.from), "end_at": rfc3339(asked.until) },
         });
@@ -97,111 +78,40 @@ impl Stream for Customers {
             filter["created_at"] = json!({ "start_at": rfc3339(edge) });
         }
         search(&filter, asked.token)
-    }
-
-    fn page<'r>(
-        &self,
-        mark: &Mark,
-        horizon: &Horizon,
-        response: &'r Response,
-    ) -> Result<Page<'r, Mark>, Error> {
-        mark.page(&ASKS, horizon, response)
-    }
-
-    fn watermark(&self, mark: &Mark) -> Option<Timestamp> {
-        mark.watermark()
-    }
-
-    fn map(&self, record: Fields<'_>, rows: &mut Rows<'_>) -> Result<(), Invalid> {
-        map(record, None, rows)
-    }
-
-    fn lookup(&self, ids: &[String]) -> Option<Request> {
-        Some(bulk_retrieve(ids))
-    }
-
-    fn looked_up<'r>(&self, response: &'r Response) -> Result<Vec<&'r RawValue>, Error> {
-        found(response, "customer")
-    }
+    };
+    Windowed { lookup: Some(BY_ID), ..Windowed::new(&FACTS, ASKS, ask, map_listed) }
 }
-
-/// Every customer that there is.
-pub(super) struct Directory;
 
 static DIRECTORY: StreamFacts = StreamFacts {
     name: "customer_directory",
-    object: "customer",
     reads: "Every customer profile that Square lists, once a week: who is not listed any more, and not found by id \
             either, was deleted.",
-    lag: LAG,
     lookback: fact(Duration::ZERO, "each pass reads everything"),
-    granularity: MILLISECONDS,
     order: fact(Order::Unordered, "OpenAPI: sorted by creation, which says nothing of changes"),
     deletes: fact(
         Deletes::FullPass,
         "absences are confirmed by id: developer.squareup.com/reference/square/customers-api/BulkRetrieveCustomers",
     ),
     every: Some(Duration::from_hours(7 * 24)),
-    page_ceiling: None,
-    quota: None,
-    expired_cursor: &[400],
-    scopes: &["CUSTOMERS_READ"],
-    optional: None,
-    never_empty: None,
-    pushed: true,
+    ..FACTS
 };
 
-impl Stream for Directory {
-    type Cursor = Mark;
-
-    fn facts(&self) -> &'static StreamFacts {
-        &DIRECTORY
-    }
-
-    /// Whatever the operator's `start` is: a pass that leaves the older customers out would bury them.
-    fn begin(&self, horizon: &Horizon) -> Mark {
-        Mark::begin(first_instant(), horizon)
-    }
-
-    fn resume(&self, mark: Mark, horizon: &Horizon) -> Mark {
-        if mark.is_under_way() { mark.without_token() } else { self.begin(horizon) }
-    }
-
-    fn restart(&self, mark: &Mark, _: &Horizon) -> Mark {
-        mark.clone().without_token()
-    }
-
-    fn request(&self, mark: &Mark, horizon: &Horizon) -> Request {
-        let Some(asked) = mark.question(&ASKS, horizon) else { return search(&json!({}), None) };
+/// Every customer that there is.
+pub(super) fn directory() -> impl Stream {
+    let ask = |asked: &Question<'_>| {
         let from = asked.edge.unwrap_or(asked.from);
         let created = json!({ "start_at": rfc3339(from), "end_at": rfc3339(asked.until) });
         search(&json!({ "created_at": created }), asked.token)
+    };
+    Windowed {
+        lookup: Some(BY_ID),
+        bury: Some(|id, rows| bury(id, rows.received_at(), None, rows)),
+        ..Windowed::new(&DIRECTORY, ASKS, ask, map_listed)
     }
+}
 
-    fn page<'r>(
-        &self,
-        mark: &Mark,
-        horizon: &Horizon,
-        response: &'r Response,
-    ) -> Result<Page<'r, Mark>, Error> {
-        mark.page(&ASKS, horizon, response)
-    }
-
-    fn map(&self, record: Fields<'_>, rows: &mut Rows<'_>) -> Result<(), Invalid> {
-        map(record, None, rows)
-    }
-
-    fn lookup(&self, ids: &[String]) -> Option<Request> {
-        Some(bulk_retrieve(ids))
-    }
-
-    fn looked_up<'r>(&self, response: &'r Response) -> Result<Vec<&'r RawValue>, Error> {
-        found(response, "customer")
-    }
-
-    fn gone(&self, id: &str, rows: &mut Rows<'_>) {
-        bury(id, rows.received_at(), None, rows);
-    }
+fn map_listed(record: Fields<'_>, rows: &mut Rows<'_>) -> Result<(), Invalid> {
+    map(record, None, rows)
 }
 
 /// Maps a customer of the API or of a delivery; `seen_at` stands in for a time of change that is not told.
@@ -214,8 +124,7 @@ pub(super) fn map(
     let updated_at = record.time("updated_at")?;
     let created_at = record.time("created_at")?;
     let changed_at = updated_at.or(seen_at).or(created_at);
-    let changed_at =
-        changed_at.ok_or_else(|| Invalid::new("updated_at", "is missing or not a time"))?;
+    let changed_at = changed_at.ok_or_else(|| Invalid::no_time("updated_at"))?;
     let name = PersonName {
         given: record.text("given_name")?,
         family: record.text("family_name")?,

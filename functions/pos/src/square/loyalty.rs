@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use serde_json::json;
-use shared::connector::{Horizon, Stream};
-use shared::error::{Error, Invalid};
+use shared::connector::Stream;
+use shared::error::Invalid;
 use shared::facts::{Deletes, Granularity, Order, StreamFacts, fact};
 use shared::fields::Fields;
-use shared::page::{Next, Page, Response};
+use shared::paging::{List, Map};
 use shared::request::Request;
 use shared::rows::{Draft, Rows};
 use shared::schema::{
@@ -17,13 +16,10 @@ use shared::schema::{
 };
 
 use super::answer::listed;
-use super::window::{Asks, Mark, first_instant, rfc3339};
+use super::window::{Asks, Question, Windowed, rfc3339};
 use super::{LAG, MILLISECONDS};
 
 const NOT_OFFERED: &str = "the seller has no loyalty programme, or LOYALTY_READ is not granted";
-
-/// Every loyalty account, listed from the first to the last once a day.
-pub(super) struct Accounts;
 
 static ACCOUNT_FACTS: StreamFacts = StreamFacts {
     name: "loyalty_accounts",
@@ -54,64 +50,19 @@ static ACCOUNT_FACTS: StreamFacts = StreamFacts {
     pushed: true,
 };
 
-/// The place in a list that every pass reads from its beginning.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub(super) struct Place {
-    /// The token of the page before, within a run.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    token: Option<String>,
-}
-
-impl Stream for Accounts {
-    type Cursor = Place;
-
-    fn facts(&self) -> &'static StreamFacts {
-        &ACCOUNT_FACTS
-    }
-
-    fn begin(&self, _: &Horizon) -> Place {
-        Place::default()
-    }
-
-    /// Tokens are short-lived: a later run begins the pass again.
-    fn resume(&self, _: Place, _: &Horizon) -> Place {
-        Place::default()
-    }
-
-    fn request(&self, place: &Place, _: &Horizon) -> Request {
+/// Every loyalty account, listed from the first to the last once a day.
+pub(super) fn accounts() -> impl Stream {
+    let ask = |token: Option<&str>| {
         let mut body = json!({ "limit": 200 });
-        if let Some(token) = &place.token {
-            body["cursor"] = token.as_str().into();
+        if let Some(token) = token {
+            body["cursor"] = token.into();
         }
         Request::post("/v2/loyalty/accounts/search", body)
-    }
-
-    fn page<'r>(
-        &self,
-        place: &Place,
-        _: &Horizon,
-        response: &'r Response,
-    ) -> Result<Page<'r, Place>, Error> {
-        let (records, token) = listed(response, "loyalty_accounts")?;
-        let next = match token {
-            Some(token) if place.token.as_ref() == Some(&token) => {
-                return Err(Error::Stuck(
-                    "the page's cursor is the one that asked for it".to_owned(),
-                ));
-            }
-            Some(token) => Next::More(Place { token: Some(token) }),
-            None => Next::Done(Place::default()),
-        };
-        Ok(Page::new(records, next))
-    }
-
-    fn map(&self, record: Fields<'_>, rows: &mut Rows<'_>) -> Result<(), Invalid> {
-        map(record, None, rows)
-    }
-
-    fn gone(&self, id: &str, rows: &mut Rows<'_>) {
-        bury(id, rows.received_at(), rows);
-    }
+    };
+    let map: Map = |record, rows| map(record, None, rows);
+    List::new(&ACCOUNT_FACTS, ask, |response| listed(response, "loyalty_accounts"), map)
+        .with_short_lived_tokens()
+        .burying(|id, rows| bury(id, rows.received_at(), rows))
 }
 
 /// Maps an account of the API or of a delivery; `seen_at` stands in for a time of change that is not told.
@@ -126,8 +77,7 @@ pub(super) fn map(
     let id = record.required_id("id")?;
     let created_at = record.time("created_at")?;
     let changed_at = record.time("updated_at")?.or(seen_at).or(created_at);
-    let changed_at =
-        changed_at.ok_or_else(|| Invalid::new("updated_at", "is missing or not a time"))?;
+    let changed_at = changed_at.ok_or_else(|| Invalid::no_time("updated_at"))?;
     let mut identifiers = vec![Identifier::new(Namespace::Loyalty, id.as_str())];
     let customer = record.id("customer_id")?;
     identifiers.extend(customer.map(|id| Identifier::new(Namespace::PosCustomer, id)));
@@ -164,11 +114,6 @@ pub(super) fn bury(id: &str, at: Timestamp, rows: &mut Rows<'_>) {
 const ASKS: Asks =
     Asks { list: "events", sorted_by: "created_at", newest_first: true, locations: None };
 
-/// Every change of a balance.
-pub(super) struct Events {
-    pub(super) lookback: Duration,
-}
-
 static EVENT_FACTS: StreamFacts = StreamFacts {
     name: "loyalty_events",
     object: "loyalty_event",
@@ -187,59 +132,23 @@ static EVENT_FACTS: StreamFacts = StreamFacts {
     ..ACCOUNT_FACTS
 };
 
-impl Stream for Events {
-    type Cursor = Mark;
+/// Every change of a balance.
+pub(super) fn events(lookback: Duration) -> impl Stream {
+    Windowed { lookback, ..Windowed::new(&EVENT_FACTS, ASKS, search, map_event) }
+}
 
-    fn facts(&self) -> &'static StreamFacts {
-        &EVENT_FACTS
+fn search(asked: &Question<'_>) -> Request {
+    // The end is exclusive: a second further, so that what shares the last second is answered again.
+    let end = asked.edge.map_or(asked.until, |edge| a_second_after(edge).min(asked.until));
+    let created = json!({ "start_at": rfc3339(asked.from), "end_at": rfc3339(end) });
+    let mut body = json!({
+        "limit": 30,
+        "query": { "filter": { "date_time_filter": { "created_at": created } } },
+    });
+    if let Some(token) = asked.token {
+        body["cursor"] = token.into();
     }
-
-    fn begin(&self, horizon: &Horizon) -> Mark {
-        Mark::begin(horizon.start.max(first_instant()), horizon)
-    }
-
-    fn resume(&self, mark: Mark, horizon: &Horizon) -> Mark {
-        mark.resume(self.lookback, horizon)
-    }
-
-    fn restart(&self, mark: &Mark, _: &Horizon) -> Mark {
-        mark.clone().without_token()
-    }
-
-    fn request(&self, mark: &Mark, horizon: &Horizon) -> Request {
-        let path = "/v2/loyalty/events/search";
-        let Some(asked) = mark.question(&ASKS, horizon) else {
-            return Request::post(path, json!({}));
-        };
-        // The end is exclusive: a second further, so that what shares the last second is answered again.
-        let end = asked.edge.map_or(asked.until, |edge| a_second_after(edge).min(asked.until));
-        let created = json!({ "start_at": rfc3339(asked.from), "end_at": rfc3339(end) });
-        let mut body = json!({
-            "limit": 30,
-            "query": { "filter": { "date_time_filter": { "created_at": created } } },
-        });
-        if let Some(token) = asked.token {
-            body["cursor"] = token.into();
-        }
-        Request::post(path, body)
-    }
-
-    fn page<'r>(
-        &self,
-        mark: &Mark,
-        horizon: &Horizon,
-        response: &'r Response,
-    ) -> Result<Page<'r, Mark>, Error> {
-        mark.page(&ASKS, horizon, response)
-    }
-
-    fn watermark(&self, mark: &Mark) -> Option<Timestamp> {
-        mark.watermark()
-    }
-
-    fn map(&self, record: Fields<'_>, rows: &mut Rows<'_>) -> Result<(), Invalid> {
-        map_event(record, rows)
-    }
+    Request::post("/v2/loyalty/events/search", body)
 }
 
 fn a_second_after(at: Timestamp) -> Timestamp {

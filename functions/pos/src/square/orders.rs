@@ -2,12 +2,11 @@
 
 use serde::Deserialize;
 use serde_json::json;
-use serde_json::value::RawValue;
-use shared::connector::{Horizon, Stream};
-use shared::error::{Error, Invalid};
+use shared::connector::Stream;
+use shared::error::Invalid;
 use shared::facts::{Deletes, Order as Sequence, StreamFacts, fact};
 use shared::fields::Fields;
-use shared::page::{Page, Response};
+use shared::paging::Lookup;
 use shared::request::Request;
 use shared::rows::{Draft, Rows};
 use shared::schema::{
@@ -17,17 +16,12 @@ use shared::schema::{
 
 use super::answer::listed;
 use super::money::Till;
-use super::window::{Asks, Mark, ask_for_locations, first_instant, rfc3339};
+use super::window::{Asks, Question, Windowed, rfc3339};
 use super::{LAG, LOOKBACK, MILLISECONDS};
 
 /// A search names ten locations at most.
 const ASKS: Asks =
     Asks { list: "orders", sorted_by: "updated_at", newest_first: false, locations: Some(10) };
-
-/// Every order of every location, oldest change first.
-pub(super) struct Orders {
-    pub(super) page_size: u16,
-}
 
 static FACTS: StreamFacts = StreamFacts {
     name: "orders",
@@ -49,69 +43,33 @@ static FACTS: StreamFacts = StreamFacts {
     pushed: true,
 };
 
-impl Stream for Orders {
-    type Cursor = Mark;
+/// Every order of every location, oldest change first.
+pub(super) fn orders(page_size: u16) -> impl Stream {
+    let by_id = Lookup {
+        ask: |ids| Request::post("/v2/orders/batch-retrieve", json!({ "order_ids": ids })),
+        read: |response| Ok(listed(response, ASKS.list)?.0),
+    };
+    let ask = move |asked: &Question<'_>| search(asked, page_size);
+    Windowed { lookup: Some(by_id), ..Windowed::new(&FACTS, ASKS, ask, map) }
+}
 
-    fn facts(&self) -> &'static StreamFacts {
-        &FACTS
+/// By time of change: orders taken offline arrive up to 72 hours late, with an old `created_at`.
+fn search(asked: &Question<'_>, page_size: u16) -> Request {
+    let from = asked.edge.unwrap_or(asked.from);
+    let changed = json!({ "start_at": rfc3339(from), "end_at": rfc3339(asked.until) });
+    let mut body = json!({
+        "location_ids": asked.locations,
+        "limit": page_size,
+        "return_entries": false,
+        "query": {
+            "filter": { "date_time_filter": { "updated_at": changed } },
+            "sort": { "sort_field": "UPDATED_AT", "sort_order": "ASC" },
+        },
+    });
+    if let Some(token) = asked.token {
+        body["cursor"] = token.into();
     }
-
-    fn begin(&self, horizon: &Horizon) -> Mark {
-        Mark::begin(horizon.start.max(first_instant()), horizon)
-    }
-
-    fn resume(&self, mark: Mark, horizon: &Horizon) -> Mark {
-        mark.resume(LOOKBACK.value, horizon)
-    }
-
-    fn restart(&self, mark: &Mark, _: &Horizon) -> Mark {
-        mark.clone().without_token()
-    }
-
-    /// By time of change: orders taken offline arrive up to 72 hours late, with an old `created_at`.
-    fn request(&self, mark: &Mark, horizon: &Horizon) -> Request {
-        let Some(asked) = mark.question(&ASKS, horizon) else { return ask_for_locations() };
-        let from = asked.edge.unwrap_or(asked.from);
-        let changed = json!({ "start_at": rfc3339(from), "end_at": rfc3339(asked.until) });
-        let mut body = json!({
-            "location_ids": asked.locations,
-            "limit": self.page_size,
-            "return_entries": false,
-            "query": {
-                "filter": { "date_time_filter": { "updated_at": changed } },
-                "sort": { "sort_field": "UPDATED_AT", "sort_order": "ASC" },
-            },
-        });
-        if let Some(token) = asked.token {
-            body["cursor"] = token.into();
-        }
-        Request::post("/v2/orders/search", body)
-    }
-
-    fn page<'r>(
-        &self,
-        mark: &Mark,
-        horizon: &Horizon,
-        response: &'r Response,
-    ) -> Result<Page<'r, Mark>, Error> {
-        mark.page(&ASKS, horizon, response)
-    }
-
-    fn watermark(&self, mark: &Mark) -> Option<Timestamp> {
-        mark.watermark()
-    }
-
-    fn map(&self, record: Fields<'_>, rows: &mut Rows<'_>) -> Result<(), Invalid> {
-        map(record, rows)
-    }
-
-    fn lookup(&self, ids: &[String]) -> Option<Request> {
-        Some(Request::post("/v2/orders/batch-retrieve", json!({ "order_ids": ids })))
-    }
-
-    fn looked_up<'r>(&self, response: &'r Response) -> Result<Vec<&'r RawValue>, Error> {
-        listed(response, ASKS.list).map(|(orders, _)| orders)
-    }
+    Request::post("/v2/orders/search", body)
 }
 
 /// Square's word for the state of an order.
@@ -129,8 +87,7 @@ fn map(mut record: Fields<'_>, rows: &mut Rows<'_>) -> Result<(), Invalid> {
     let id = record.required_id("id")?;
     let created_at = record.time("created_at")?;
     let changed_at = record.time("updated_at")?.or(created_at);
-    let changed_at =
-        changed_at.ok_or_else(|| Invalid::new("updated_at", "is missing or not a time"))?;
+    let changed_at = changed_at.ok_or_else(|| Invalid::no_time("updated_at"))?;
     let closed_at = record.time("closed_at")?;
     let state = record.word("state", status)?.into_value().unwrap_or_default();
     let mut till = Till::default();

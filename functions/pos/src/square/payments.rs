@@ -1,16 +1,15 @@
 //! Payments and refunds; nothing lands that could pay again.
 
-use shared::connector::{Horizon, Stream};
-use shared::error::{Error, Invalid};
+use shared::connector::Stream;
+use shared::error::Invalid;
 use shared::facts::{Deletes, Order, StreamFacts, fact};
 use shared::fields::Fields;
-use shared::page::{Page, Response};
 use shared::request::Request;
 use shared::rows::{Draft, Rows};
 use shared::schema::{CardLast4, Payment, PaymentState, Tender, Timestamp};
 
 use super::money::Till;
-use super::window::{Asks, Mark, Question, ask_for_locations, first_instant, rfc3339};
+use super::window::{Asks, Question, Windowed, first_instant, rfc3339};
 use super::{LAG, LOOKBACK, MILLISECONDS};
 
 const PAGE_SIZE: u8 = 100;
@@ -41,9 +40,6 @@ fn list(path: &str, asked: &Question<'_>) -> Request {
     }
 }
 
-/// Every payment of every location, oldest change first.
-pub(super) struct Payments;
-
 static PAYMENT_FACTS: StreamFacts = StreamFacts {
     name: "payments",
     object: "payment",
@@ -64,53 +60,6 @@ static PAYMENT_FACTS: StreamFacts = StreamFacts {
     pushed: true,
 };
 
-impl Stream for Payments {
-    type Cursor = Mark;
-
-    fn facts(&self) -> &'static StreamFacts {
-        &PAYMENT_FACTS
-    }
-
-    fn begin(&self, horizon: &Horizon) -> Mark {
-        Mark::begin(horizon.start.max(first_instant()), horizon)
-    }
-
-    fn resume(&self, mark: Mark, horizon: &Horizon) -> Mark {
-        mark.resume(LOOKBACK.value, horizon)
-    }
-
-    fn restart(&self, mark: &Mark, _: &Horizon) -> Mark {
-        mark.clone().without_token()
-    }
-
-    fn request(&self, mark: &Mark, horizon: &Horizon) -> Request {
-        match mark.question(&PAYMENTS, horizon) {
-            Some(asked) => list("/v2/payments", &asked),
-            None => ask_for_locations(),
-        }
-    }
-
-    fn page<'r>(
-        &self,
-        mark: &Mark,
-        horizon: &Horizon,
-        response: &'r Response,
-    ) -> Result<Page<'r, Mark>, Error> {
-        mark.page(&PAYMENTS, horizon, response)
-    }
-
-    fn watermark(&self, mark: &Mark) -> Option<Timestamp> {
-        mark.watermark()
-    }
-
-    fn map(&self, record: Fields<'_>, rows: &mut Rows<'_>) -> Result<(), Invalid> {
-        map(record, rows)
-    }
-}
-
-/// Every refund, oldest change first.
-pub(super) struct Refunds;
-
 static REFUND_FACTS: StreamFacts = StreamFacts {
     name: "refunds",
     object: "refund",
@@ -121,48 +70,14 @@ static REFUND_FACTS: StreamFacts = StreamFacts {
     ..PAYMENT_FACTS
 };
 
-impl Stream for Refunds {
-    type Cursor = Mark;
+/// Every payment of every location, oldest change first.
+pub(super) fn payments() -> impl Stream {
+    Windowed::new(&PAYMENT_FACTS, PAYMENTS, |asked| list("/v2/payments", asked), map)
+}
 
-    fn facts(&self) -> &'static StreamFacts {
-        &REFUND_FACTS
-    }
-
-    fn begin(&self, horizon: &Horizon) -> Mark {
-        Mark::begin(horizon.start.max(first_instant()), horizon)
-    }
-
-    fn resume(&self, mark: Mark, horizon: &Horizon) -> Mark {
-        mark.resume(LOOKBACK.value, horizon)
-    }
-
-    fn restart(&self, mark: &Mark, _: &Horizon) -> Mark {
-        mark.clone().without_token()
-    }
-
-    fn request(&self, mark: &Mark, horizon: &Horizon) -> Request {
-        match mark.question(&REFUNDS, horizon) {
-            Some(asked) => list("/v2/refunds", &asked),
-            None => Request::get("/v2/refunds"),
-        }
-    }
-
-    fn page<'r>(
-        &self,
-        mark: &Mark,
-        horizon: &Horizon,
-        response: &'r Response,
-    ) -> Result<Page<'r, Mark>, Error> {
-        mark.page(&REFUNDS, horizon, response)
-    }
-
-    fn watermark(&self, mark: &Mark) -> Option<Timestamp> {
-        mark.watermark()
-    }
-
-    fn map(&self, record: Fields<'_>, rows: &mut Rows<'_>) -> Result<(), Invalid> {
-        map_refund(record, rows)
-    }
+/// Every refund, oldest change first.
+pub(super) fn refunds() -> impl Stream {
+    Windowed::new(&REFUND_FACTS, REFUNDS, |asked| list("/v2/refunds", asked), map_refund)
 }
 
 /// Square's word for what was paid with. It has more than we do: those stay in `ext` and surprise nobody.
@@ -205,7 +120,7 @@ fn changed_at(record: &mut Fields<'_>) -> Result<Timestamp, Invalid> {
     }
     created_at
         .and_then(|raw| serde_json::from_str::<Timestamp>(raw.get()).ok())
-        .ok_or_else(|| Invalid::new("updated_at", "is missing or not a time"))
+        .ok_or_else(|| Invalid::no_time("updated_at"))
 }
 
 /// Maps a payment of the API or of a delivery: both carry it whole.

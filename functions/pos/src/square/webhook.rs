@@ -139,7 +139,7 @@ impl<'a> Envelope<'a> {
     }
 
     fn created(&self) -> Result<Timestamp, Invalid> {
-        self.created_at.ok_or_else(|| Invalid::new("created_at", "is missing or not a time"))
+        self.created_at.ok_or_else(|| Invalid::no_time("created_at"))
     }
 
     /// A new or changed customer. A merge makes a new one out of several, which are gone from then on.

@@ -7,14 +7,32 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use shared::connector::Horizon;
-use shared::error::Error;
+use shared::clock::before;
+use shared::connector::{Horizon, Stream};
+use shared::error::{Error, Invalid};
+use shared::facts::{Deletes, StreamFacts};
 use shared::fields::Fields;
 use shared::page::{Next, Page, Response};
+use shared::paging::{Bury, Lookup, Map};
 use shared::request::Request;
+use shared::rows::Rows;
 use shared::schema::Timestamp;
 
+use super::LOOKBACK;
 use super::answer::listed;
+
+/// A collection that is read window by window; one whose passes show what is gone is read whole each time.
+pub(super) struct Windowed<A> {
+    pub(super) facts: &'static StreamFacts,
+    pub(super) asks: Asks,
+    /// Puts a question.
+    pub(super) ask: A,
+    /// How far a later run reads back.
+    pub(super) lookback: Duration,
+    pub(super) map: Map,
+    pub(super) lookup: Option<Lookup>,
+    pub(super) bury: Option<Bury>,
+}
 
 /// How the questions about a collection are put.
 pub(super) struct Asks {
@@ -77,22 +95,88 @@ impl Window {
     }
 }
 
-impl Mark {
-    pub(super) fn begin(from: Timestamp, horizon: &Horizon) -> Self {
-        Self { from: from.min(horizon.until), read_to: None, window: None }
+impl<A: Fn(&Question<'_>) -> Request> Windowed<A> {
+    pub(super) fn new(facts: &'static StreamFacts, asks: Asks, ask: A, map: Map) -> Self {
+        Self { facts, asks, ask, lookback: LOOKBACK.value, map, lookup: None, bury: None }
     }
 
-    /// A later run reads `lookback` again, or goes on in a window that was left unread.
-    pub(super) fn resume(self, lookback: Duration, horizon: &Horizon) -> Self {
-        if self.window.is_some() {
-            return self.without_token();
+    fn is_pass(&self) -> bool {
+        self.facts.deletes.value == Deletes::FullPass
+    }
+}
+
+impl<A: Fn(&Question<'_>) -> Request + Send + Sync + 'static> Stream for Windowed<A> {
+    type Cursor = Mark;
+
+    fn facts(&self) -> &'static StreamFacts {
+        self.facts
+    }
+
+    /// Whatever the operator's `start` is, a pass begins at the first instant: it would bury what it leaves out.
+    fn begin(&self, horizon: &Horizon) -> Mark {
+        let start = if self.is_pass() { Timestamp::UNIX_EPOCH } else { horizon.start };
+        let from = start.max(first_instant()).min(horizon.until);
+        Mark { from, read_to: None, window: None }
+    }
+
+    /// A later run reads the lookback again, or goes on in a window that was left unread.
+    fn resume(&self, mark: Mark, horizon: &Horizon) -> Mark {
+        if mark.window.is_some() {
+            return mark.without_token();
         }
-        let from = before(self.from, lookback).max(horizon.start).min(self.from);
-        Self { from, ..self }
+        if self.is_pass() {
+            return self.begin(horizon);
+        }
+        let from = before(mark.from, self.lookback).max(horizon.start).min(mark.from);
+        Mark { from, ..mark }
     }
 
+    fn restart(&self, mark: &Mark, _: &Horizon) -> Mark {
+        mark.clone().without_token()
+    }
+
+    fn request(&self, mark: &Mark, horizon: &Horizon) -> Request {
+        match mark.question(&self.asks, horizon) {
+            Some(asked) => (self.ask)(&asked),
+            None => Request::get("/v2/locations"),
+        }
+    }
+
+    fn page<'r>(
+        &self,
+        mark: &Mark,
+        horizon: &Horizon,
+        response: &'r Response,
+    ) -> Result<Page<'r, Mark>, Error> {
+        mark.page(&self.asks, horizon, response)
+    }
+
+    fn watermark(&self, mark: &Mark) -> Option<Timestamp> {
+        mark.read_to.filter(|_| !self.is_pass())
+    }
+
+    fn map(&self, record: Fields<'_>, rows: &mut Rows<'_>) -> Result<(), Invalid> {
+        (self.map)(record, rows)
+    }
+
+    fn lookup(&self, ids: &[String]) -> Option<Request> {
+        self.lookup.map(|lookup| (lookup.ask)(ids))
+    }
+
+    fn looked_up<'r>(&self, response: &'r Response) -> Result<Vec<&'r RawValue>, Error> {
+        self.lookup.map_or_else(|| Ok(Vec::new()), |lookup| (lookup.read)(response))
+    }
+
+    fn gone(&self, id: &str, rows: &mut Rows<'_>) {
+        if let Some(bury) = self.bury {
+            bury(id, rows);
+        }
+    }
+}
+
+impl Mark {
     /// The same place, where the source no longer knows the token.
-    pub(super) fn without_token(mut self) -> Self {
+    fn without_token(mut self) -> Self {
         if let Some(window) = &mut self.window {
             window.edge = window.reached.or(window.edge);
             window.token = None;
@@ -100,17 +184,8 @@ impl Mark {
         self
     }
 
-    /// Whether a window is being read.
-    pub(super) fn is_under_way(&self) -> bool {
-        self.window.is_some()
-    }
-
-    pub(super) fn watermark(&self) -> Option<Timestamp> {
-        self.read_to
-    }
-
-    /// The question at this place; none before the locations are known.
-    pub(super) fn question(&self, asks: &Asks, horizon: &Horizon) -> Option<Question<'_>> {
+    /// The question at this place; none before the locations are known: their list has no pages.
+    fn question(&self, asks: &Asks, horizon: &Horizon) -> Option<Question<'_>> {
         let Some(window) = &self.window else {
             let until = horizon.until.max(self.from);
             return asks.locations.is_none().then_some(Question {
@@ -131,7 +206,7 @@ impl Mark {
         })
     }
 
-    pub(super) fn page<'r>(
+    fn page<'r>(
         &self,
         asks: &Asks,
         horizon: &Horizon,
@@ -193,11 +268,6 @@ impl Mark {
     }
 }
 
-/// Asks for all locations, active and inactive: the answer has no pages.
-pub(super) fn ask_for_locations() -> Request {
-    Request::get("/v2/locations")
-}
-
 /// How far the answers have come with this page; no further than before if they are not in order.
 fn reached(asks: &Asks, before: Option<Timestamp>, records: &[&RawValue]) -> Option<Timestamp> {
     let times = records
@@ -211,12 +281,6 @@ fn reached(asks: &Asks, before: Option<Timestamp>, records: &[&RawValue]) -> Opt
         all.is_sorted()
     };
     if in_order { all.last().copied() } else { before }
-}
-
-/// `at` less `time`.
-pub(super) fn before(at: Timestamp, time: Duration) -> Timestamp {
-    let micros = i64::try_from(time.as_micros()).unwrap_or(i64::MAX);
-    Timestamp::from_micros(at.as_micros().saturating_sub(micros)).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
 /// A time as Square writes it.

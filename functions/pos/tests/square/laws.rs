@@ -5,12 +5,10 @@ use std::sync::LazyLock;
 use pos::square::Square;
 use proptest::prelude::*;
 use serde_json::value::RawValue;
-use serde_json::{Map, Value, json};
-use shared::connector::Headers;
-use shared::rows::Origin;
-use shared::testing::asked::{Asked, Delivered, START, UNTIL, horizon, response, second};
+use serde_json::{Value, json};
+use shared::testing::asked::{Asked, Delivered, START, UNTIL, horizon, second};
 
-use crate::support::{STREAMS, WITH_TOKEN, asked, connect};
+use crate::support::{WITH_TOKEN, asked};
 
 /// Names that the mappings look for, and one that they do not.
 const NAMES: &[&str] = &[
@@ -99,31 +97,7 @@ const WORDS: &[&str] = &[
     "DE",
 ];
 
-fn leaf() -> impl Strategy<Value = Value> {
-    prop_oneof![
-        Just(Value::Null),
-        any::<bool>().prop_map(Value::from),
-        any::<i64>().prop_map(Value::from),
-        any::<f64>().prop_map(Value::from),
-        ".{0,12}".prop_map(Value::from),
-        prop::sample::select(WORDS).prop_map(Value::from),
-    ]
-}
-
-fn object(value: impl Strategy<Value = Value>) -> impl Strategy<Value = Value> {
-    let fields = prop::collection::vec((prop::sample::select(NAMES), value), 0..12);
-    fields.prop_map(|fields| {
-        let fields = fields.into_iter().map(|(name, value)| (name.to_owned(), value));
-        Value::Object(fields.collect::<Map<_, _>>())
-    })
-}
-
-fn record() -> impl Strategy<Value = Value> {
-    let nested = leaf().prop_recursive(3, 24, 6, |inner| {
-        prop_oneof![prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from), object(inner)]
-    });
-    object(nested)
-}
+shared::arbitrary_records!(NAMES, WORDS);
 
 /// Pages in and out of order, with tokens and without.
 fn page() -> impl Strategy<Value = Value> {
@@ -140,9 +114,8 @@ fn page() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Every stream, opened once: settings take longer to read than pages.
-static ASKED: LazyLock<Vec<Asked>> =
-    LazyLock::new(|| STREAMS.iter().map(|name| Asked::new(&Square, WITH_TOKEN, name)).collect());
+static ASKED: LazyLock<Vec<Asked>> = LazyLock::new(|| Asked::all(&Square, WITH_TOKEN));
+static DELIVERED: LazyLock<Delivered> = LazyLock::new(|| Delivered::new(&Square, WITH_TOKEN));
 
 /// The page as an answer to what is asked at a cursor.
 fn answer(asked: &Asked, cursor: &RawValue, page: &Value) -> Value {
@@ -163,16 +136,9 @@ fn asks_from(cursor: &RawValue) -> Option<String> {
     cursor["from"].as_str().map(str::to_owned)
 }
 
-proptest! {
-    #[test]
-    fn page_never_panics_on_arbitrary_bytes(body in prop::collection::vec(any::<u8>(), 0..512)) {
-        for asked in ASKED.iter() {
-            let response = response(body.clone());
-            prop_assert!(asked.stream().page(&asked.begin(), &horizon(), &response).is_err());
-            let _ = asked.stream().looked_up(&response);
-        }
-    }
+shared::nothing_panics!(ASKED, DELIVERED);
 
+proptest! {
     /// However a run is cut, the window that it began in is not shortened, and the watermark tells no more than was read.
     #[test]
     fn no_window_is_left_before_its_last_page(pages in prop::collection::vec((page(), any::<bool>()), 1..12)) {
@@ -224,21 +190,5 @@ proptest! {
                 cursor = step;
             }
         }
-    }
-
-    #[test]
-    fn map_never_panics_on_arbitrary_objects(record in record()) {
-        let text = record.to_string();
-        for asked in ASKED.iter() {
-            let _ = asked.map_text(&text, Origin::Page);
-        }
-        Delivered::new(&Square, WITH_TOKEN).seen(&Headers::new(), text.as_bytes());
-    }
-
-    #[test]
-    fn deliveries_never_panic_on_arbitrary_bytes(body in prop::collection::vec(any::<u8>(), 0..512)) {
-        let connector = connect(WITH_TOKEN).expect("good settings").connector;
-        let webhook = connector.webhook.as_deref().expect("Square has webhooks");
-        prop_assert!(webhook.events(&Headers::new(), &body).is_err());
     }
 }

@@ -6,22 +6,6 @@ use shared::schema::{Entity, InteractionKind, Payment};
 
 use crate::support::{asked, check, located};
 
-macro_rules! pages {
-    ($($stream:ident: $($case:ident),+;)+) => {
-        $(mod $stream {
-            $(#[test]
-            fn $case() {
-                const STREAM: &str = stringify!($stream);
-                const CASE: &str = stringify!($case);
-                let page = include_str!(concat!(
-                    "../fixtures/square/", stringify!($stream), "/", stringify!($case), ".json"
-                ));
-                super::check(&format!("{STREAM}__{CASE}"), &super::seen(STREAM, page));
-            })+
-        })+
-    };
-}
-
 fn seen(name: &'static str, page: &str) -> Value {
     let stream = asked(name);
     match name {
@@ -30,7 +14,8 @@ fn seen(name: &'static str, page: &str) -> Value {
     }
 }
 
-pages! {
+shared::pages! {
+    "square", ".json";
     customers: people, words_and_types_we_do_not_know;
     orders: sold_in_store, open_and_paid_and_picked_up, cancelled_and_draft, returned, yen_and_dinars,
         words_and_types_we_do_not_know;

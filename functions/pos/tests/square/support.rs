@@ -1,7 +1,6 @@
 //! A configured Square connection, and its answers as JSON to look at.
 
 use pos::square::Square;
-use serde_json::Value;
 use serde_json::value::RawValue;
 use shared::config::Connection;
 use shared::error::Error;
@@ -55,9 +54,4 @@ pub(crate) fn located(stream: &Asked) -> Box<RawValue> {
     more(stream.page(&stream.begin(), &locations).expect("locations"))
 }
 
-/// Compares with the reviewed snapshot of that name.
-pub(crate) fn check(name: &str, value: &Value) {
-    insta::with_settings!({ snapshot_path => "../snapshots", prepend_module_to_snapshot => false }, {
-        insta::assert_json_snapshot!(format!("square__{name}"), value);
-    });
-}
+shared::snapshots!("square__");

@@ -204,7 +204,7 @@ impl Stream for Jetstream {
         let did = event.required_id("did")?;
         let time = event.integer("time_us")?.into_value();
         let at = time.and_then(|micros| Timestamp::from_micros(micros).ok());
-        let at = at.ok_or_else(|| Invalid::new("time_us", "is missing or not a time"))?;
+        let at = at.ok_or_else(|| Invalid::no_time("time_us"))?;
         let missing = |name| move || Invalid::new(name, "is missing");
         match event.said("kind")?.as_deref() {
             Some("commit") => {

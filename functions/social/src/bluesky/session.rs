@@ -21,7 +21,7 @@ impl AppPassword {
     pub(super) fn new(base: &Url, handle: String, password: SecretRef) -> Result<Self, Error> {
         let call = |name: &str| {
             base.join(&format!("/xrpc/com.atproto.server.{name}"))
-                .map_err(|_| super::wrong("base_url: sessions cannot be opened there"))
+                .map_err(|_| Error::config("base_url: sessions cannot be opened there"))
         };
         Ok(Self {
             create: call("createSession")?,

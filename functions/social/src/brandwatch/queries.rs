@@ -3,29 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-use shared::connector::{Horizon, Stream};
-use shared::error::{Error, Invalid};
+use shared::connector::Stream;
+use shared::error::Invalid;
 use shared::facts::{Deletes, Granularity, Order, StreamFacts, fact};
 use shared::fields::Fields;
-use shared::page::{Next, Page, Response};
-use shared::request::Request;
+use shared::paging::List;
 use shared::rows::Rows;
 
 use super::NO_LAG;
 use super::project::{Project, records_in};
 
 const EVIDENCE: &str = "developers.brandwatch.com/docs/retrieving-queries";
-
-/// Every active query of the project.
-pub(super) struct Queries {
-    pub(super) project: Arc<Project>,
-}
-
-/// The list has one page and no place in it.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Whole {}
 
 static FACTS: StreamFacts = StreamFacts {
     name: "queries",
@@ -46,33 +34,14 @@ static FACTS: StreamFacts = StreamFacts {
     pushed: false,
 };
 
-impl Stream for Queries {
-    type Cursor = Whole;
+/// Every active query of the project, all in one answer.
+pub(super) fn queries(project: Arc<Project>) -> impl Stream {
+    let ask = move |_: Option<&str>| project.list_queries();
+    List::new(&FACTS, ask, |response| Ok((records_in(response)?, None)), map)
+}
 
-    fn facts(&self) -> &'static StreamFacts {
-        &FACTS
-    }
-
-    fn begin(&self, _: &Horizon) -> Whole {
-        Whole {}
-    }
-
-    fn request(&self, _: &Whole, _: &Horizon) -> Request {
-        self.project.list_queries()
-    }
-
-    fn page<'r>(
-        &self,
-        _: &Whole,
-        _: &Horizon,
-        response: &'r Response,
-    ) -> Result<Page<'r, Whole>, Error> {
-        Ok(Page::new(records_in(response)?, Next::Done(Whole {})))
-    }
-
-    fn map(&self, mut record: Fields<'_>, rows: &mut Rows<'_>) -> Result<(), Invalid> {
-        record.required_id("id")?;
-        rows.filter("a saved search tells nothing of a person");
-        Ok(())
-    }
+fn map(mut record: Fields<'_>, rows: &mut Rows<'_>) -> Result<(), Invalid> {
+    record.required_id("id")?;
+    rows.filter("a saved search tells nothing of a person");
+    Ok(())
 }

@@ -11,8 +11,6 @@ use shared::page::Response;
 use shared::schema::Timestamp;
 use url::Url;
 
-use super::wrong;
-
 /// The client that Brandwatch's own library names.
 const CLIENT: &str = "brandwatch-api-client";
 
@@ -40,7 +38,7 @@ impl Password {
     ) -> Result<Self, Error> {
         let mut url = base
             .join("/oauth/token")
-            .map_err(|_| wrong("base_url: tokens cannot be asked for there"))?;
+            .map_err(|_| Error::config("base_url: tokens cannot be asked for there"))?;
         url.query_pairs_mut()
             .append_pair("username", username)
             .append_pair("grant_type", "api-password")

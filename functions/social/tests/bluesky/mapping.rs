@@ -6,26 +6,19 @@ use shared::schema::{Entity, Post};
 
 use crate::support::{MIRA, asked, check, commit, view};
 
-macro_rules! pages {
-    ($($stream:ident $extension:literal: $($case:ident),+;)+) => {
-        $(mod $stream {
-            $(#[test]
-            fn $case() {
-                const STREAM: &str = stringify!($stream);
-                const CASE: &str = stringify!($case);
-                let page = include_str!(concat!(
-                    "../fixtures/bluesky/", stringify!($stream), "/", stringify!($case), $extension
-                ));
-                super::check(&format!("bluesky__{STREAM}__{CASE}"), &super::asked(STREAM).seen(page));
-            })+
-        })+
-    };
+fn seen(name: &'static str, page: &str) -> Value {
+    asked(name).seen(page)
 }
 
-pages! {
-    posts ".json": mentions_and_replies, clocks_of_their_own, words_and_types_we_do_not_know,
+shared::pages! {
+    "bluesky", ".json";
+    posts: mentions_and_replies, clocks_of_their_own, words_and_types_we_do_not_know,
         an_empty_page_with_more_behind_it;
-    jetstream ".ndjson": commits, accounts_and_identities;
+}
+
+shared::pages! {
+    "bluesky", ".ndjson";
+    jetstream: commits, accounts_and_identities;
 }
 
 fn post_of(stream: &'static str, record: &Value) -> Post {

@@ -34,12 +34,7 @@ pub(crate) fn looking_for(queries: &[&str]) -> String {
     SETTINGS.replace(r#"["\"Ember & Oak\""]"#, &json!(queries).to_string())
 }
 
-/// Compares with the reviewed snapshot of that name.
-pub(crate) fn check(name: &str, value: &Value) {
-    insta::with_settings!({ snapshot_path => "../snapshots", prepend_module_to_snapshot => false }, {
-        insta::assert_json_snapshot!(name, value);
-    });
-}
+shared::snapshots!("bluesky__");
 
 pub(crate) const MIRA: &str = "did:plc:mira4k2xq7vnt3hzl5wyabcd";
 

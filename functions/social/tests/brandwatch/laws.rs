@@ -1,7 +1,7 @@
 //! What holds for every input: nothing panics, cursors come back as they went, marks never go back.
 
 use proptest::prelude::*;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use shared::rows::Origin;
 use shared::testing::asked::{START, UNTIL, horizon, response};
 
@@ -41,28 +41,9 @@ fn time() -> impl Strategy<Value = Value> {
     })
 }
 
-fn leaf() -> impl Strategy<Value = Value> {
-    prop_oneof![
-        Just(Value::Null),
-        any::<bool>().prop_map(Value::from),
-        any::<i64>().prop_map(Value::from),
-        any::<f64>().prop_map(Value::from),
-        ".{0,12}".prop_map(Value::from),
-        time(),
-        prop::sample::select(vec!["twitter", "news", "forum", "positive", "@", "en", "+0000"])
-            .prop_map(Value::from),
-    ]
-}
+const WORDS: &[&str] = &["twitter", "news", "forum", "positive", "@", "en", "+0000"];
 
-fn record() -> impl Strategy<Value = Value> {
-    let value = prop_oneof![leaf(), prop::collection::vec(leaf(), 0..3).prop_map(Value::from)];
-    let fields = prop::collection::vec((prop::sample::select(NAMES), value), 0..14);
-    fields.prop_map(|fields| {
-        Value::Object(
-            fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect::<Map<_, _>>(),
-        )
-    })
-}
+shared::arbitrary_records!(NAMES, WORDS, time());
 
 fn answer() -> impl Strategy<Value = Value> {
     let cursor = prop::option::of("[a-z]{0,2}");

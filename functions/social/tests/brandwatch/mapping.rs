@@ -6,20 +6,12 @@ use shared::schema::{Entity, RecordKey};
 
 use crate::support::{NAMED, asked, check};
 
-macro_rules! pages {
-    ($($stream:ident: $($case:ident),+;)+) => {
-        $(mod $stream {
-            const STREAM: &str = stringify!($stream);
-            $(#[test]
-            fn $case() {
-                let page = include_str!(concat!("../fixtures/brandwatch/", stringify!($stream), "/", stringify!($case), ".json"));
-                super::check(concat!(stringify!($stream), "__", stringify!($case)), &super::asked(super::NAMED, STREAM).seen(page));
-            })+
-        })+
-    };
+fn seen(name: &'static str, page: &str) -> Value {
+    asked(NAMED, name).seen(page)
 }
 
-pages! {
+shared::pages! {
+    "brandwatch", ".json";
     queries: active;
     mentions: of_a_person_on_a_network, on_x_without_text_author_and_date,
         of_one_document_in_two_queries, authors_with_ids_and_authors_with_names,

@@ -110,9 +110,10 @@ impl State {
         let asks = call.method == Method::POST;
         match path {
             ["crm", "v3", "owners"] if reads => Self::owners(call),
-            ["crm", "v3", "pipelines", "deals"] if reads => Self::pipelines(),
+            ["crm", "v3", "pipelines", of] if reads => Self::pipelines(of),
             ["crm", "v3", "objects", kind, rest @ ..] => match (Kind::of_path(kind), rest) {
                 (Some(kind), []) if reads => self.list(call, kind, faults),
+                (Some(kind), [id]) if reads => self.one(call, kind, id),
                 (Some(kind), ["search"]) if asks => self.search(call, kind, faults),
                 (Some(kind), ["batch", "read"]) if asks => self.batch_read(call, kind, faults),
                 _ => refused(404, "there is nothing here"),

@@ -21,6 +21,15 @@ pub(super) const STAGES: [(&str, bool, bool); 4] = [
     ("closedlost", true, false),
 ];
 
+/// The stages of tickets, by their pipelines: id, closed. Those of the first pipeline are every account's.
+pub(super) const TICKET_STAGES: [(&str, &[(&str, bool)]); 2] = [
+    ("0", &[("1", false), ("2", false), ("3", false), ("4", true)]),
+    ("6120", &[("88123", false), ("88124", true)]),
+];
+
+/// A colleague who left.
+pub(super) const FORMER_OWNER: (&str, &str, &str) = ("70990", "Tomasz", "Wrona");
+
 /// Writes the history of an account.
 pub(super) fn write(portal: &mut Portal, company: &Company, days: u32, until: Timestamp) {
     let begin = until - SignedDuration::from_hours(24 * i64::from(days.max(1)));
@@ -104,7 +113,12 @@ fn dealings(
     let step = SignedDuration::from_millis((until.as_millisecond() - at.as_millisecond()) / 12);
     if number.is_multiple_of(2) {
         let stage = portal.dice.random_range(0..STAGES.len());
-        let deal = deal(portal, at, at, stage, &[place]);
+        let deal = deal(portal, at, at, 0, &[place]);
+        for (turn, reached) in
+            (1..).zip(1..=stage).filter(|(_, reached)| [1, stage].contains(reached))
+        {
+            move_deal(portal, deal, at + step * turn, at + step * turn, reached);
+        }
         if let Some(business) = business {
             portal.link((Kind::Deal, deal), (Kind::Company, business), true);
         }
@@ -130,13 +144,14 @@ pub(super) fn deal(
     people: &[Place],
 ) -> u64 {
     let (stage, closed, won) = STAGES[stage % STAGES.len()];
+    let flag = |is: bool| text(if is { "true" } else { "false" });
     let pounds = portal.dice.random_range(1_000..90_000);
     let properties = Properties::from([
         ("dealname", text("Catering for the year")),
         ("pipeline", text("default")),
         ("dealstage", text(stage)),
-        ("hs_is_closed", text(if closed { "true" } else { "false" })),
-        ("hs_is_closed_won", text(if won { "true" } else { "false" })),
+        ("hs_is_closed", flag(closed)),
+        ("hs_is_closed_won", flag(won)),
         ("amount", if pounds % 5 == 0 { text("") } else { Some(format!("{pounds}.50")) }),
         ("deal_currency_code", text("GBP")),
         ("closedate", Some(written(at + SignedDuration::from_hours(1)))),
@@ -149,12 +164,26 @@ pub(super) fn deal(
     deal
 }
 
+/// Moves a deal to another stage, which may close it.
+pub(super) fn move_deal(portal: &mut Portal, id: u64, at: Timestamp, now: Timestamp, stage: usize) {
+    let (stage, closed, won) = STAGES[stage % STAGES.len()];
+    let flag = |is: bool| text(if is { "true" } else { "false" });
+    let place = (Kind::Deal, id);
+    portal.set(place, at, now, "hs_is_closed", flag(closed));
+    portal.set(place, at, now, "hs_is_closed_won", flag(won));
+    if closed {
+        portal.set(place, at, now, "closedate", Some(written(at)));
+    }
+    portal.set(place, at, now, "dealstage", text(stage));
+}
+
 pub(super) fn ticket(portal: &mut Portal, at: Timestamp, person: Place) -> u64 {
+    let (pipeline, stages) = one_of(&mut portal.dice, &TICKET_STAGES);
     let properties = Properties::from([
         ("subject", text("The invoice names the wrong shop")),
         ("content", text("Good morning, please correct it.")),
-        ("hs_pipeline", text("0")),
-        ("hs_pipeline_stage", text("1")),
+        ("hs_pipeline", text(pipeline)),
+        ("hs_pipeline_stage", text(stages[0].0)),
         ("hs_ticket_priority", text("MEDIUM")),
         ("source_type", text("EMAIL")),
         ("closed_date", None),

@@ -22,6 +22,19 @@ fn defaults(kind: Kind) -> &'static [&'static str] {
     }
 }
 
+/// The stages that a deal stood in, the newest first, if they are asked for.
+pub(super) fn with_history(mut record: Value, object: &Object, wanted: &[String]) -> Value {
+    if wanted.iter().any(|name| name == "dealstage") {
+        let versions = object.stages.iter().rev().map(|(at, stage)| {
+            json!({ "value": stage, "timestamp": written(*at), "sourceType": "CRM_UI",
+                "sourceId": "userId:7", "updatedByUserId": 7 })
+        });
+        let versions: Vec<Value> = versions.collect();
+        record["propertiesWithHistory"] = json!({ "dealstage": versions });
+    }
+    record
+}
+
 /// An object with the properties that are asked for, or a handful of them; an unknown name is ignored.
 pub(super) fn object(kind: Kind, object: &Object, wanted: &[String]) -> Value {
     let mut properties = Map::new();

@@ -4,13 +4,14 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::face::{State, refused};
-use super::history::{OWNERS, STAGES};
+use super::history::{FORMER_OWNER, OWNERS, STAGES, TICKET_STAGES};
 use super::json;
-use super::records::Kind;
+use super::records::{Kind, Place};
 use crate::faults::{Fault, Faults};
 use crate::server::{Answer, Call};
 
 const MOST_OBJECTS: usize = 100;
+const MOST_WITH_HISTORY: usize = 50;
 
 impl State {
     /// `GET /crm/v3/objects/{type}`.
@@ -73,12 +74,19 @@ impl State {
             return refused(400, "a hundred inputs at most");
         }
         let wanted = json::names(&question["properties"]);
+        let history = json::names(&question["propertiesWithHistory"]);
+        if !history.is_empty() && inputs.len() > MOST_WITH_HISTORY {
+            return refused(400, "fifty inputs at most in a batch request for property histories");
+        }
         let (mut results, mut missing) = (Vec::new(), Vec::new());
         for input in inputs {
             let Some(id) = input["id"].as_str() else { return refused(400, "an id is text") };
             let object = id.parse().ok().and_then(|id| self.portal.get((kind, id)));
             match object.filter(|object| object.archived_at.is_none()) {
-                Some(object) => results.push(json::object(kind, object, &wanted)),
+                Some(object) => {
+                    let record = json::object(kind, object, &wanted);
+                    results.push(json::with_history(record, object, &history));
+                }
                 None => missing.push(id.to_owned()),
             }
         }
@@ -86,6 +94,51 @@ impl State {
         results.reverse();
         let body = spoil(completed(&results), call, faults);
         partly(body, &missing, "OBJECT_NOT_FOUND", "Could not get some objects")
+    }
+
+    /// `GET /crm/v3/objects/{type}/{id}`: the one read that tells an object together with its links.
+    pub(super) fn one(&self, call: &Call, kind: Kind, id: &str) -> Answer {
+        let object = id.parse().ok().and_then(|id| self.portal.get((kind, id)));
+        let Some(object) = object.filter(|object| object.archived_at.is_none()) else {
+            return refused(404, "resource not found");
+        };
+        let asked = |name: &str| -> Vec<String> {
+            let names = call.query(name).into_iter().flat_map(|names| names.split(','));
+            names.map(str::to_owned).collect()
+        };
+        let record = json::object(kind, object, &asked("properties"));
+        let mut record = json::with_history(record, object, &asked("propertiesWithHistory"));
+        for path in asked("associations") {
+            let Some(to) = Kind::of_path(&path) else { return refused(400, "no such type") };
+            if let Some(told) = self.associated((kind, object.id), to) {
+                record["associations"][path.as_str()] = told;
+            }
+        }
+        Answer::json(200, record.to_string())
+    }
+
+    /// The links of an object as its own record tells them; none if there are none.
+    fn associated(&self, place: Place, to: Kind) -> Option<Value> {
+        let linked = self.portal.links.get(&place).into_iter().flatten();
+        let linked: Vec<(u64, bool)> = linked
+            .filter(|((kind, _), _)| *kind == to)
+            .map(|((_, id), primary)| (*id, *primary))
+            .collect();
+        let plain = format!("{}_to_{}", place.0.singular(), to.singular());
+        let results = linked.iter().take(self.link_page).rev().flat_map(|(id, primary)| {
+            // Only companies can be primary; such a one is told twice.
+            let labels = match (to, primary) {
+                (Kind::Company, true) => vec![plain.clone(), format!("{plain}_unlabeled")],
+                (Kind::Company, false) => vec![format!("{plain}_unlabeled")],
+                _ => vec![plain.clone()],
+            };
+            labels.into_iter().map(|label| json!({ "id": id.to_string(), "type": label }))
+        });
+        let mut told = json!({ "results": results.collect::<Vec<Value>>() });
+        if linked.len() > self.link_page {
+            told["paging"] = json!({ "next": { "after": self.link_page.to_string() } });
+        }
+        (!linked.is_empty()).then_some(told)
     }
 
     /// `POST /crm/v4/associations/{from}/{to}/batch/read`.
@@ -128,26 +181,52 @@ impl State {
         partly(completed(&results), &missing, category, "No links found")
     }
 
-    /// `GET /crm/v3/owners`.
+    /// `GET /crm/v3/owners`: two on a page.
     pub(super) fn owners(call: &Call) -> Answer {
-        if call.query("archived") == Some("true") {
-            return Answer::json(200, r#"{"results":[]}"#);
-        }
-        let owners = OWNERS.iter().map(|(id, given, family)| {
+        const PAGE: usize = 2;
+        let archived = call.query("archived") == Some("true");
+        let owners: &[_] = if archived { &[FORMER_OWNER] } else { &OWNERS };
+        let from = call.query("after").map_or(Ok(0), str::parse::<usize>).unwrap_or(usize::MAX);
+        let Some(rest) = owners.get(from..) else {
+            return refused(400, "after is no token of ours");
+        };
+        let page = rest.iter().take(PAGE).map(|(id, given, family)| {
             json!({ "id": id, "email": format!("{}@ember-oak.example", given.to_lowercase()),
-                "firstName": given, "lastName": family, "type": "PERSON", "archived": false })
+                "firstName": given, "lastName": family, "type": "PERSON", "archived": archived })
         });
-        Answer::json(200, json!({ "results": owners.collect::<Vec<Value>>() }).to_string())
+        let mut body = json!({ "results": page.collect::<Vec<Value>>() });
+        if rest.len() > PAGE {
+            body["paging"] = json!({ "next": { "after": (from + PAGE).to_string() } });
+        }
+        Answer::json(200, body.to_string())
     }
 
-    /// `GET /crm/v3/pipelines/deals`.
-    pub(super) fn pipelines() -> Answer {
-        let stages = STAGES.iter().map(|(id, closed, _)| {
-            json!({ "id": id, "label": id, "metadata": { "isClosed": closed.to_string() } })
-        });
-        let stages: Vec<Value> = stages.collect();
-        let pipeline = json!({ "id": "default", "label": "Sales", "stages": stages });
-        Answer::json(200, json!({ "results": [pipeline] }).to_string())
+    /// `GET /crm/v3/pipelines/{type}`: all in one answer.
+    pub(super) fn pipelines(of: &str) -> Answer {
+        let stage = |id: &str, metadata: Value| json!({ "id": id, "label": format!("Stage {id}"), "metadata": metadata });
+        let pipeline = |id: &str, stages: Vec<Value>| json!({ "id": id, "label": format!("Pipeline {id}"), "stages": stages });
+        let pipelines = match of {
+            "deals" => {
+                let stages = STAGES.iter().map(|(id, closed, won)| {
+                    let probability = if *won { "1.0" } else { "0.0" };
+                    let metadata =
+                        json!({ "isClosed": closed.to_string(), "probability": probability });
+                    stage(id, metadata)
+                });
+                vec![pipeline("default", stages.collect())]
+            }
+            "tickets" => {
+                let stages = |stages: &[(&str, bool)]| {
+                    let stages = stages.iter().map(|(id, closed)| {
+                        stage(id, json!({ "ticketState": if *closed { "CLOSED" } else { "OPEN" } }))
+                    });
+                    stages.collect::<Vec<Value>>()
+                };
+                TICKET_STAGES.iter().map(|(id, of)| pipeline(id, stages(of))).collect()
+            }
+            _ => return refused(404, "there is nothing here"),
+        };
+        Answer::json(200, json!({ "results": pipelines }).to_string())
     }
 }
 

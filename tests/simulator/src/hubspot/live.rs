@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use rand::RngExt as _;
 
-use super::history::{STAGES, deal, engagement, ticket, written};
+use super::history::{deal, engagement, move_deal, ticket, written};
 use super::records::{Kind, Place, Portal, text};
 use crate::world::{Company, one_of};
 
@@ -16,7 +16,7 @@ impl Portal {
         }
         let contact = one_of(&mut self.dice, &contacts);
         let place = (Kind::Contact, contact);
-        match self.dice.random_range(0..18) {
+        match self.dice.random_range(0..20) {
             0 | 1 => self.newcomer(company, at, now),
             2 | 3 => self.set(place, at, now, "jobtitle", text("Head of kitchen")),
             4 => self.set(place, at, now, "phone", text("")),
@@ -25,7 +25,7 @@ impl Portal {
                 deal(self, at, now, 0, &people);
             }
             6 | 7 => self.close_deal(at, now),
-            8 => self.reshuffle_links(place),
+            8 => self.reshuffle_links(place, at),
             9 => {
                 ticket(self, at, place);
             }
@@ -41,6 +41,7 @@ impl Portal {
                 }
             }
             14 => self.archive(place, at),
+            18 | 19 => self.advance_deal(at, now),
             15 => self.take_out_of_the_bin(at, now),
             16 => {
                 let others: Vec<u64> = contacts.into_iter().filter(|id| *id != contact).collect();
@@ -68,35 +69,48 @@ impl Portal {
     }
 
     fn close_deal(&mut self, at: Timestamp, now: Timestamp) {
+        if let Some(id) = self.open_deal() {
+            move_deal(self, id, at, now, if id % 2 == 0 { 2 } else { 3 });
+        }
+    }
+
+    /// Moves a deal on, or back.
+    fn advance_deal(&mut self, at: Timestamp, now: Timestamp) {
+        if let Some(id) = self.open_deal() {
+            let stage = self.dice.random_range(0..2);
+            move_deal(self, id, at, now, stage);
+        }
+    }
+
+    fn open_deal(&self) -> Option<u64> {
         let open = self.of(Kind::Deal).values();
-        let open = open.filter(|deal| {
+        let mut open = open.filter(|deal| {
             deal.archived_at.is_none() && deal.text("hs_is_closed") == Some("false")
         });
-        let Some(id) = open.map(|deal| deal.id).next() else { return };
-        let (stage, _, won) = STAGES[if id % 2 == 0 { 2 } else { 3 }];
-        let place = (Kind::Deal, id);
-        self.set(place, at, now, "hs_is_closed", text("true"));
-        self.set(place, at, now, "hs_is_closed_won", text(if won { "true" } else { "false" }));
-        self.set(place, at, now, "closedate", Some(written(at)));
-        self.set(place, at, now, "dealstage", text(stage));
+        open.next().map(|deal| deal.id)
     }
 
     fn close_ticket(&mut self, at: Timestamp, now: Timestamp) {
         if let Some(id) = self.any(Kind::Ticket) {
             let place = (Kind::Ticket, id);
             self.set(place, at, now, "closed_date", Some(written(at)));
-            self.set(place, at, now, "hs_pipeline_stage", text("4"));
+            let of_the_first =
+                self.get(place).and_then(|ticket| ticket.text("hs_pipeline")) == Some("0");
+            let closed = if of_the_first { "4" } else { "88124" };
+            self.set(place, at, now, "hs_pipeline_stage", text(closed));
         }
     }
 
     /// Links a deal, a ticket and a call to one more contact, and takes an old link away: nothing is touched by that.
-    fn reshuffle_links(&mut self, contact: Place) {
+    fn reshuffle_links(&mut self, contact: Place, at: Timestamp) {
         for kind in [Kind::Deal, Kind::Ticket, Kind::Call] {
             let Some(id) = self.any(kind) else { continue };
             let old = self.linked((kind, id)).into_iter().find(|other| other.0 == Kind::Contact);
             self.link((kind, id), contact, false);
+            self.announce_link((kind, id), contact, at, false);
             if let Some(old) = old.filter(|old| kind == Kind::Deal && *old != contact) {
                 self.unlink((kind, id), old);
+                self.announce_link((kind, id), old, at, true);
             }
         }
     }

@@ -60,15 +60,15 @@ impl Kind {
         }
     }
 
+    /// The name of one.
+    pub(super) fn singular(self) -> &'static str {
+        if self == Self::Company { "company" } else { self.path().trim_end_matches('s') }
+    }
+
     /// Its name in events, if it has any.
     pub(super) fn event_name(self) -> Option<&'static str> {
-        match self {
-            Self::Contact => Some("contact"),
-            Self::Company => Some("company"),
-            Self::Deal => Some("deal"),
-            Self::Ticket => Some("ticket"),
-            _ => None,
-        }
+        let tells = matches!(self, Self::Contact | Self::Company | Self::Deal | Self::Ticket);
+        tells.then(|| self.singular())
     }
 
     pub(super) fn of_path(path: &str) -> Option<Self> {
@@ -105,6 +105,8 @@ pub struct Object {
     pub(super) written_at: Timestamp,
     /// What the search says of its last change meanwhile.
     pub(super) indexed: Option<Timestamp>,
+    /// The stages that a deal stood in, oldest first, each with since when.
+    pub stages: Vec<(Timestamp, String)>,
 }
 
 impl Object {
@@ -185,8 +187,10 @@ impl Portal {
         // Ids go up by leaps, and from five digits to six: as text they do not sort like numbers.
         self.next_id += self.dice.random_range(1..=1_000);
         let (id, at) = (self.next_id, millisecond(at));
+        let stage = properties.get("dealstage").cloned().flatten();
         let object = Object {
             id,
+            stages: stage.into_iter().map(|stage| (at, stage)).collect(),
             properties,
             created_at: at,
             modified_at: at,
@@ -212,6 +216,9 @@ impl Portal {
         let Some(object) = self.get_mut(place) else { return };
         object.properties.insert(name, value.clone());
         let at = object.modified_at;
+        if name == "dealstage" {
+            object.stages.push((at, value.clone().unwrap_or_default()));
+        }
         let told = [("propertyName", name.into()), ("propertyValue", value.into())];
         self.announce(place.0, "propertyChange", place.1, at, &told);
     }
@@ -239,6 +246,22 @@ impl Portal {
             if let Some(links) = self.links.get_mut(&from) {
                 links.remove(&to);
             }
+        }
+    }
+
+    /// Tells both ends of a link that was made or taken away.
+    pub(super) fn announce_link(&mut self, one: Place, other: Place, at: Timestamp, removed: bool) {
+        for (from, to) in [(one, other), (other, one)] {
+            let [from_name, to_name] = [from.0, to.0].map(|kind| kind.singular().to_uppercase());
+            let told = [
+                ("objectId", serde_json::Value::Null),
+                ("fromObjectId", from.1.into()),
+                ("toObjectId", to.1.into()),
+                ("associationType", format!("{from_name}_TO_{to_name}").into()),
+                ("associationRemoved", removed.into()),
+                ("isPrimaryAssociation", false.into()),
+            ];
+            self.announce(from.0, "associationChange", from.1, at, &told);
         }
     }
 

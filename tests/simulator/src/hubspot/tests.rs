@@ -204,6 +204,30 @@ async fn erased_contacts_are_in_no_list() {
     assert_eq!((status, ids(&body)), (207, Vec::new()));
 }
 
+#[tokio::test]
+async fn a_deal_is_read_alone_with_its_links_and_the_stages_that_it_had() {
+    let simulator = simulator().await;
+    let crm = simulator.hubspot();
+    let deal = crm.import(Kind::Deal, 1, "dealstage", "appointmentscheduled")[0];
+    let person = crm.import(Kind::Contact, 1, "firstname", "Ada")[0];
+    crm.link((Kind::Deal, deal), (Kind::Contact, person));
+    crm.set((Kind::Deal, deal), "dealstage", Some("contractsent"));
+    let path = format!(
+        "/crm/v3/objects/deals/{deal}?associations=contacts,companies&propertiesWithHistory=dealstage"
+    );
+    let (status, body) = ask(&simulator, &path, None).await;
+    assert_eq!(status, 200, "{body}");
+    let contact = json!([{ "id": person.to_string(), "type": "deal_to_contact" }]);
+    assert_eq!(body["associations"], json!({ "contacts": { "results": contact } }));
+    let stages = body["propertiesWithHistory"]["dealstage"].as_array().expect("versions");
+    let stages: Vec<&Value> = stages.iter().map(|version| &version["value"]).collect();
+    assert_eq!(stages, ["contractsent", "appointmentscheduled"]);
+    assert_eq!(ask(&simulator, "/crm/v3/objects/deals/7", None).await.0, 404);
+    let many: Vec<Value> = (0..51).map(|id| json!({ "id": id.to_string() })).collect();
+    let many = json!({ "inputs": many, "propertiesWithHistory": ["dealstage"] });
+    assert_eq!(ask(&simulator, "/crm/v3/objects/deals/batch/read", Some(&many)).await.0, 400);
+}
+
 /// HubSpot's own example.
 #[test]
 fn the_official_vector_of_version_3() {

@@ -70,6 +70,10 @@ impl Portal {
         for (name, value) in told {
             event[*name] = value.clone();
         }
+        // Events about links name two objects, and none as the one that it is about.
+        if let Some(fields) = event.as_object_mut() {
+            fields.retain(|name, value| name != "objectId" || !value.is_null());
+        }
         self.outbox.events.push(event);
     }
 }
