@@ -57,7 +57,8 @@ impl Laptop {
         self.simulator.zendesk()
     }
 
-    /// `tributary` with these arguments, not yet started, and nothing of the test's environment.
+    /// `tributary` with these arguments, not yet started, and nothing of the test's environment; what lands stays in the
+    /// landing zone, where these tests look.
     pub fn tributary(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(built("tributary"));
         command
@@ -69,6 +70,7 @@ impl Laptop {
             .arg(data_folder(self.folder.path()))
             .arg("--json")
             .args(arguments)
+            .args(["sync", "serve"].contains(&arguments[0]).then_some("--no-tables"))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
+use lake::Place;
 use shared::budget::Budget;
 use shared::config::{Foreign, Settings, StoreSettings};
 use shared::http::{Patience, TokenVault};
@@ -90,6 +91,15 @@ impl Stand {
         }
         std::fs::write(folder.path().join("tributary.toml"), &settings).expect("settings");
         Self::open(simulator, folder, settings).await
+    }
+
+    /// The bucket as the lake sees it: through S3, or as the folder that it is.
+    pub fn lake(&self, through_s3: bool) -> Place {
+        let bucket = self.stores().names.bucket;
+        if through_s3 {
+            return Place::bucket(&self.embedded.aws_config(), &bucket).expect("a bucket");
+        }
+        Place::folder(&self.folder.path().join("data/s3").join(bucket)).expect("a folder")
     }
 
     async fn around(simulator: Simulator, keys: &str) -> Self {

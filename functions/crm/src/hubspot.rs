@@ -22,15 +22,14 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use shared::config::{ConnectionSettings, SecretRef, is_loopback};
+use shared::config::{ConnectionSettings, SecretRef};
 use shared::connector::{
-    AnyStream, Api, Auth, ClientAuth, Connector, Left, OAuth, QuotaHeaders, Reset, Source,
-    TokenBody,
+    AnyStream, Api, Auth, ClientAuth, Connector, Left, QuotaHeaders, Reset, Source, TokenBody,
 };
 use shared::error::Error;
 use shared::facts::{Pace, SourceFacts, fact};
+use shared::oauth::{OAuthSettings, TokenEndpoint};
 use shared::schema::{Currency, StageCategory, TicketStatus, Timestamp};
-use url::Url;
 
 use kinds::{Account, KINDS, Kind, Names, Reader};
 
@@ -43,7 +42,8 @@ pub struct HubSpot;
 pub struct HubSpotSettings {
     /// The access token of a private app.
     pub token: Option<SecretRef>,
-    /// An OAuth client, in place of a token.
+    /// An OAuth client, in place of a token, with a refresh token that an admin of the account obtained once; tokens are
+    /// refreshed at `/oauth/v3/token` of the same host.
     pub oauth: Option<OAuthSettings>,
     /// Properties to read beyond the usual ones, by type: `{ contacts = ["shoe_size"], deals = ["region"] }`. They land
     /// in `ext`.
@@ -68,27 +68,16 @@ pub struct HubSpotSettings {
     pub property_names: BTreeMap<String, BTreeMap<String, String>>,
 }
 
-/// An OAuth client, with a refresh token that an admin of the account obtained once.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct OAuthSettings {
-    /// The client's id.
-    pub client_id: String,
-    /// The client's secret.
-    pub client_secret: SecretRef,
-    /// The first refresh token; later ones are kept in the token vault.
-    pub refresh_token: SecretRef,
-    /// Where tokens are refreshed; `/oauth/v3/token` of the API when absent.
-    #[schemars(with = "Option<String>")]
-    pub token_url: Option<Url>,
-}
-
 const HOST: &str = "https://api.hubapi.com";
 const OBJECTS: &str = "/crm/v3/objects";
 const ASSOCIATIONS: &str = "/crm/v4/associations";
 const OWNERS: &str = "/crm/v3/owners";
 const PIPELINES: &str = "/crm/v3/pipelines";
-const TOKENS: &str = "/oauth/v3/token";
+const TOKENS: TokenEndpoint = TokenEndpoint {
+    path: "/oauth/v3/token",
+    body: TokenBody::Form,
+    client: ClientAuth::Parameters,
+};
 
 /// The properties that are called so in every account: questions are asked by them.
 const FIXED: [&str; 5] =
@@ -122,8 +111,9 @@ impl Source for HubSpot {
         common: &ConnectionSettings,
         own: HubSpotSettings,
     ) -> Result<Connector, Error> {
-        let base = base_url(common)?;
-        let auth = auth(&base, &own)?;
+        let base = common.base_url_or(HOST)?;
+        let token = own.token.clone().map(Auth::Bearer);
+        let auth = TOKENS.auth_or(&base, own.oauth.clone(), "token", token)?;
         let account = Arc::new(account(&own)?);
         check_types("properties", own.properties.keys())?;
         check_types("property_names", own.property_names.keys())?;
@@ -163,10 +153,6 @@ impl Source for HubSpot {
     }
 }
 
-fn wrong(what: impl Into<String>) -> Error {
-    Error::Config(what.into())
-}
-
 fn check_types<'n>(
     setting: &str,
     mut names: impl Iterator<Item = &'n String>,
@@ -174,7 +160,7 @@ fn check_types<'n>(
     let types: Vec<&str> = KINDS.iter().map(|kind| kind.path).collect();
     let Some(name) = names.find(|name| !types.contains(&name.as_str())) else { return Ok(()) };
     let known = types.join(", ");
-    Err(wrong(format!("{setting}.{name}: no type that is read; write {known}")))
+    Err(Error::config(format!("{setting}.{name}: no type that is read; write {known}")))
 }
 
 /// What this account calls the properties of a type.
@@ -184,7 +170,7 @@ fn names(kind: &'static Kind, own: &HubSpotSettings) -> Result<Names, Error> {
         let known = kind.properties.iter().find(|known| **known == usual.as_str());
         let Some(known) = known.filter(|known| !FIXED.contains(*known)) else {
             let what = format!("property_names.{}.{usual}", kind.path);
-            return Err(wrong(format!("{what}: no property that may have another name")));
+            return Err(Error::config(format!("{what}: no property that may have another name")));
         };
         // Settings are read once, and mappings name fields for as long as the program runs.
         names.insert(*known, Box::leak(name.clone().into_boxed_str()));
@@ -192,55 +178,19 @@ fn names(kind: &'static Kind, own: &HubSpotSettings) -> Result<Names, Error> {
     Ok(names)
 }
 
-fn base_url(common: &ConnectionSettings) -> Result<Url, Error> {
-    let base = match &common.base_url {
-        Some(base) => base.clone(),
-        None => Url::parse(HOST).map_err(|_| Error::Invariant("the host is none".to_owned()))?,
-    };
-    if base.path() != "/" || base.query().is_some() || base.fragment().is_some() {
-        return Err(wrong("base_url: end it after the host, e.g. \"https://api.hubapi.com\""));
-    }
-    Ok(base)
-}
-
-fn auth(base: &Url, own: &HubSpotSettings) -> Result<Auth, Error> {
-    match (&own.token, &own.oauth) {
-        (Some(token), None) => Ok(Auth::Bearer(token.clone())),
-        (None, Some(oauth)) => {
-            let token_url = match &oauth.token_url {
-                None => base
-                    .join(TOKENS)
-                    .map_err(|_| wrong("base_url: tokens cannot be asked for there"))?,
-                Some(url) if url.scheme() == "https" || is_loopback(url) => url.clone(),
-                Some(_) => return Err(wrong("oauth.token_url must begin with https://")),
-            };
-            Ok(Auth::OAuth(OAuth {
-                token_url,
-                client_id: oauth.client_id.clone(),
-                client_secret: oauth.client_secret.clone(),
-                refresh_token: oauth.refresh_token.clone(),
-                body: TokenBody::Form,
-                client: ClientAuth::Parameters,
-            }))
-        }
-        (None, None) => Err(wrong("credentials are missing: write token, or oauth")),
-        (Some(_), Some(_)) => Err(wrong("write either token or oauth, not both")),
-    }
-}
-
 fn account(own: &HubSpotSettings) -> Result<Account, Error> {
     let currency = own.currency.as_deref().map(str::parse::<Currency>).transpose();
     let currency =
-        currency.map_err(|_| wrong("currency: write an ISO 4217 code such as \"EUR\""))?;
+        currency.map_err(|_| Error::config("currency: write an ISO 4217 code such as \"EUR\""))?;
     let (ticket_stages, deal_stages) = (own.ticket_stages.clone(), own.deal_stages.clone());
     let unknown = ticket_stages.iter().find(|(_, status)| **status == TicketStatus::Unknown);
     if let Some((stage, _)) = unknown {
         let words = "new, open, pending, hold, solved or closed";
-        return Err(wrong(format!("ticket_stages.{stage}: write {words}")));
+        return Err(Error::config(format!("ticket_stages.{stage}: write {words}")));
     }
     let unknown = deal_stages.iter().find(|(_, category)| **category == StageCategory::Unknown);
     if let Some((stage, _)) = unknown {
-        return Err(wrong(format!("deal_stages.{stage}: write open, won or lost")));
+        return Err(Error::config(format!("deal_stages.{stage}: write open, won or lost")));
     }
     Ok(Account { currency, ticket_stages, deal_stages })
 }

@@ -6,6 +6,7 @@ mod brandwatch;
 mod full_passes;
 mod hubspot;
 mod klaviyo;
+mod lake;
 mod oauth;
 mod privacy;
 mod pull_faults;

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use comfy_table::Cell;
+use lake::{Committed, TableFacts};
 use serde::Serialize;
 use shared::ledger::{Ledger, Run};
 
 use super::company::Company;
 use crate::command::quarantine::Group;
+use crate::command::tables::told;
 use crate::display::{count, grouped, remarks, say, table};
 use crate::failure::Exit;
 
@@ -24,6 +26,10 @@ pub(super) struct Report {
     #[serde(rename = "second_pull")]
     pub(super) second: Vec<Run>,
     pub(super) quarantine: Vec<Group>,
+    /// What came into the tables.
+    pub(super) committed: Vec<Committed>,
+    /// What is in them.
+    pub(super) tables: Vec<TableFacts>,
     pub(super) folder: PathBuf,
     pub(super) seconds: f64,
 }
@@ -76,6 +82,7 @@ impl Report {
         };
         pull(second, &self.second);
         self.print_quarantine();
+        self.print_tables();
         let folder = self.folder.display();
         let on_demo =
             format!("tributary --config {} --data {folder}", company.settings().display());
@@ -85,6 +92,8 @@ impl Report {
         ));
         say(format!(
             "\nThe company is gone now, its data is not. Try\n  \
+             {on_demo} query \"SELECT type, count(*) AS n FROM interactions GROUP BY type ORDER BY n DESC\"\n  \
+             {on_demo} query \"SELECT * FROM orders_with_lines LIMIT 5\"\n  \
              {on_demo} status\n  \
              {on_demo} quarantine list --show\n  \
              {on_demo} replay\n  \
@@ -119,6 +128,31 @@ impl Report {
             ]);
         }
         say(format!("Webhooks: some lost, some twice, none in order\n{table}\n"));
+    }
+
+    fn print_tables(&self) {
+        let of = |suffix: bool| {
+            self.tables.iter().filter(move |facts| facts.name.ends_with("_history") == suffix)
+        };
+        let mut list = table(["table", "rows", "versions ever", "files", "KB"]);
+        for facts in of(false) {
+            let history = format!("{}_history", facts.name);
+            let versions =
+                of(true).find(|other| other.name == history).map_or(0, |other| other.rows);
+            list.add_row([
+                Cell::new(&facts.name),
+                count(facts.rows),
+                count(versions),
+                count(facts.files as u64),
+                count(facts.bytes.div_ceil(1024)),
+            ]);
+        }
+        let folder = self.folder.join("s3/tributary/lake");
+        say(format!("Tables: Delta, for any engine, in {}\n{list}", folder.display()));
+        say(format!(
+            "{}\n",
+            told(&self.committed).unwrap_or_else(|| "tables: nothing new".to_owned())
+        ));
     }
 
     fn print_quarantine(&self) {

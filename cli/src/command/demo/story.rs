@@ -20,6 +20,7 @@ use super::report::{Pushed, Report};
 use crate::arguments::Global;
 use crate::command::quarantine::groups;
 use crate::command::serve::{Door, listen};
+use crate::command::tables::commit;
 use crate::failure::Failure;
 use crate::log::tell;
 use crate::progress::Watch;
@@ -53,20 +54,20 @@ pub(super) async fn tell_story(
     };
     let mut report = Report { again: company.has_lived(), ..Report::default() };
     if report.again {
-        aloud("1/4  all that the company's systems held has been read here before");
+        aloud("1/5  all that the company's systems held has been read here before");
     } else {
         let systems = company.simulator.vendors().len();
-        aloud(&format!("1/4  reading all that the company's {systems} systems hold"));
+        aloud(&format!("1/5  reading all that the company's {systems} systems hold"));
         report.first = pull(global, session).await?;
     }
-    aloud("2/4  the company lives on: webhooks arrive, some twice, some never, none in order");
+    aloud("2/5  the company lives on: webhooks arrive, some twice, some never, none in order");
     company.at(LIVES_ON, |simulator| {
         for vendor in simulator.vendors() {
             vendor.live(CHANGES);
         }
     })?;
     report.pushed = push(session, company).await?;
-    aloud("3/4  reading again: what the webhooks missed");
+    aloud("3/5  reading again: what the webhooks missed");
     company.at(SPOILT, |simulator| {
         for kind in BAD {
             simulator.zendesk().add_bad_record(kind);
@@ -74,8 +75,12 @@ pub(super) async fn tell_story(
     })?;
     report.second = pull(global, session).await?;
     company.lived()?;
-    aloud("4/4  looking into the quarantine");
+    aloud("4/5  looking into the quarantine");
     report.quarantine = groups(session, &Selection::default(), 0, false).await?;
+    aloud("5/5  bringing what landed into the tables");
+    let place = session.lake().await?;
+    report.committed = commit(&place).await?;
+    report.tables = lake::tables(&place).await?;
     report.seconds = started.elapsed().as_secs_f64();
     report.folder = company.folder.clone();
     Ok(report)

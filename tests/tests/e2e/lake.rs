@@ -1,0 +1,129 @@
+//! From all systems into the tables: every version once, the newest where it belongs, nothing of a person elsewhere.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+
+use ::lake::Place;
+use arrow::array::{AsArray as _, RecordBatch};
+use arrow::datatypes::Int64Type;
+use e2e::landed::Landed;
+use e2e::stand::Stand;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use shared::budget::Budget;
+use shared::schema::{Row, Table};
+use simulator::{Settings, Simulator};
+
+/// Key, version and digest: what makes a row the one that it is.
+type Identity = (String, i64, String);
+
+async fn stand() -> Stand {
+    let company = Settings { people: 10, days: 60, ..e2e::stand::settled() };
+    let stand = Stand::of(company, |simulator: &Simulator| {
+        simulator.vendors().into_iter().map(|vendor| vendor.connection()).collect()
+    })
+    .await;
+    stand.drain_all(true).await;
+    stand
+}
+
+async fn landed(stand: &Stand) -> Landed {
+    Landed::read(&stand.stores()).await
+}
+
+/// The rows of a table as its files have them, each as often as it is there.
+async fn identities(place: &Place, table: &str) -> Vec<Identity> {
+    let tables = ::lake::tables(place).await.expect("tables");
+    let Some(facts) = tables.into_iter().find(|facts| facts.name == table) else {
+        return Vec::new();
+    };
+    let mut found = Vec::new();
+    for url in facts.urls {
+        let file = File::open(url.to_file_path().expect("a file")).expect("a file of the table");
+        let reader = ParquetRecordBatchReaderBuilder::try_new(file)
+            .expect("Parquet")
+            .build()
+            .expect("Parquet");
+        for batch in reader {
+            let batch: RecordBatch = batch.expect("rows");
+            let column = |name: &str| batch.column_by_name(name).expect("a column").clone();
+            let (keys, versions, digests) =
+                (column("record_key"), column("source_version"), column("content_sha256"));
+            for row in 0..batch.num_rows() {
+                found.push((
+                    keys.as_string::<i32>().value(row).to_owned(),
+                    versions.as_primitive::<Int64Type>().value(row),
+                    digests.as_string::<i32>().value(row).to_owned(),
+                ));
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+fn identity(row: &Row) -> Identity {
+    let version = row.version();
+    (
+        row.provenance.record_key.to_string(),
+        version.source_version,
+        version.content_sha256.to_string(),
+    )
+}
+
+async fn assert_tables_are(place: &Place, landed: &Landed) {
+    let mut expected = BTreeMap::<&str, BTreeSet<Identity>>::new();
+    for row in &landed.rows {
+        expected.entry(row.table().name()).or_default().insert(identity(row));
+    }
+    for table in Table::ALL.iter().filter(|table| **table != Table::Interaction) {
+        let newest =
+            landed.newest.iter().filter(|((of, _), _)| of == table).map(|(_, row)| identity(row));
+        let newest: Vec<Identity> = newest.collect::<BTreeSet<_>>().into_iter().collect();
+        assert_eq!(identities(place, table.name()).await, newest, "{table}");
+        let versions: Vec<Identity> =
+            expected.remove(table.name()).unwrap_or_default().into_iter().collect();
+        assert_eq!(
+            identities(place, &format!("{table}_history")).await,
+            versions,
+            "{table}_history"
+        );
+    }
+    let told = landed.newest.iter().filter(|((of, _), _)| *of == Table::Interaction);
+    let told: Vec<Identity> =
+        told.map(|(_, row)| identity(row)).collect::<BTreeSet<_>>().into_iter().collect();
+    assert!(told.len() > 50, "the company is too quiet to test with");
+    assert_eq!(identities(place, "interactions").await, told);
+}
+
+async fn all_systems_arrive(through_s3: bool) {
+    let stand = stand().await;
+    let landed = landed(&stand).await;
+    let place = stand.lake(through_s3);
+    let committed = ::lake::commit(&place, Budget::unlimited()).await.expect("a commit");
+    assert_eq!(committed.len(), 1);
+    let folder = stand.lake(false);
+    assert_tables_are(&folder, &landed).await;
+    let left = Landed::read(&stand.stores()).await;
+    assert!(left.rows.is_empty(), "landing objects are removed");
+
+    // A second pass over all that was read changes nothing.
+    stand.drain_all(true).await;
+    ::lake::commit(&place, Budget::unlimited()).await.expect("a commit");
+    assert_tables_are(&folder, &landed).await;
+    let ledger = ::lake::tables(&folder)
+        .await
+        .expect("tables")
+        .into_iter()
+        .find(|facts| facts.name == "ledger");
+    assert!(ledger.is_some_and(|facts| facts.rows > 10), "runs are reported");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_systems_arrive_in_the_tables_through_s3() {
+    all_systems_arrive(true).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_systems_arrive_in_the_tables_of_a_folder() {
+    all_systems_arrive(false).await;
+}
