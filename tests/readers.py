@@ -2,7 +2,7 @@
 
     python tests/readers.py TRIBUTARY DATA
 
-TRIBUTARY is the command, DATA its data folder. Needs: duckdb==1.5.5 duckdb-extension-delta polars deltalake pyarrow.
+TRIBUTARY is the command, DATA its data folder. Needs: duckdb==1.5.5 duckdb-extensions duckdb-extension-delta polars deltalake pyarrow.
 """
 
 import json
@@ -13,6 +13,7 @@ import duckdb
 import polars as pl
 import pyarrow.compute as pc
 from deltalake import DeltaTable
+from duckdb_extensions import import_extension
 
 
 def ask(tributary, data, *words):
@@ -22,6 +23,7 @@ def ask(tributary, data, *words):
 
 def main(tributary, data):
     lake = f"{data}/s3/tributary/lake"
+    import_extension("delta")  # from the Python package; nothing is downloaded at run time
     con = duckdb.connect()
     con.load_extension("delta")
     tables = ask(tributary, data, "tables")["tables"]

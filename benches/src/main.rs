@@ -1,4 +1,4 @@
-//! `cargo run --release -p bench -- pull|sources|door|cold-start`: what Tributary costs, in CPU seconds and memory.
+//! `cargo run --release -p bench -- pull|sources|lake|door|cold-start`: what Tributary costs, in CPU seconds and memory.
 //!
 //! The figures in `docs/benchmarks.md` come from here. Wall time depends on the machine; tickets per CPU second less so.
 #![allow(clippy::print_stdout, reason = "a benchmark prints its figures")]
@@ -11,6 +11,7 @@
 
 mod cold_start;
 mod door;
+mod lake_tables;
 mod pull;
 mod sources;
 
@@ -42,6 +43,21 @@ enum Bench {
         #[arg(long, default_value_t = 20_000)]
         records: usize,
     },
+    /// Landing objects into committed tables: facts appended, people folded into those that are there, a small batch.
+    Lake {
+        /// Interactions to append.
+        #[arg(long, default_value_t = 300_000)]
+        interactions: usize,
+        /// People that are there before.
+        #[arg(long, default_value_t = 1_000_000)]
+        people: usize,
+        /// People who change.
+        #[arg(long, default_value_t = 300_000)]
+        changes: usize,
+        /// Small commits before the one that is measured.
+        #[arg(long, default_value_t = 1_000)]
+        commits: usize,
+    },
     /// Signed deliveries into the door, which stores them in a queue on loopback.
     Door {
         /// Deliveries to send.
@@ -70,6 +86,9 @@ async fn main() {
     match Arguments::parse().bench {
         Bench::Pull { tickets, customers } => pull::run(tickets, customers).await,
         Bench::Sources { records } => sources::run(records).await,
+        Bench::Lake { interactions, people, changes, commits } => {
+            lake_tables::run(interactions, people, changes, commits).await;
+        }
         Bench::PagesServer { tickets } => pull::serve_pages(tickets).await,
         Bench::Door { deliveries, concurrency } => door::run(deliveries, concurrency).await,
         Bench::ColdStart { starts } => cold_start::run(starts).await,

@@ -19,8 +19,20 @@ fn repository(path: &str) -> PathBuf {
 async fn the_help_teaches() {
     insta::assert_snapshot!(anywhere(&["--help"]).await.expect(0).out);
     for command in [
-        "demo", "init", "check", "streams", "preview", "sync", "serve", "status", "replay",
-        "schema", "new",
+        "demo",
+        "init",
+        "check",
+        "streams",
+        "preview",
+        "sync",
+        "serve",
+        "status",
+        "replay",
+        "schema",
+        "new",
+        "tables",
+        "query",
+        "athena-ddl",
     ] {
         let help = anywhere(&[command, "--help"]).await.expect(0).out;
         assert!(

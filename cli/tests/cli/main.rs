@@ -9,3 +9,4 @@ mod mistakes;
 mod newcomer;
 mod serve;
 mod skeleton;
+mod tables;

@@ -25,6 +25,8 @@ enum Situation {
     Delivery,
     /// A connection that signs in by OAuth passes it.
     Refresh,
+    /// The committer passes it: `functions/lake/tests/lake/crash.rs`.
+    Batch,
 }
 
 /// A new point does not compile until somebody says here what leads through it, which gets it tested.
@@ -41,6 +43,11 @@ const fn situation(point: Point) -> Situation {
             Situation::Delivery
         }
         Point::AfterTokenRefresh => Situation::Refresh,
+        Point::AfterManifest
+        | Point::AfterSomeFiles
+        | Point::AfterFiles
+        | Point::AfterTableCommit
+        | Point::BeforeLandingRemoved => Situation::Batch,
     }
 }
 
