@@ -109,6 +109,9 @@ async fn open(
     let config = WebSocketConfig::default()
         .max_message_size(Some(limits.most_bytes))
         .max_frame_size(Some(limits.most_bytes));
+    // The lake's object store brings a second TLS library; where there are two, rustls wants to be told which. That
+    // somebody else has said so already is as good.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let opened = client_async_tls_with_config(request, stream, Some(config), None).await;
     let (stream, answer) = opened.map_err(socket)?;
     Ok((stream, answer.into_parts().0.headers))

@@ -128,6 +128,16 @@ async fn nobody_there_is_a_failure() {
 }
 
 #[tokio::test]
+async fn a_secure_socket_opens_where_two_tls_libraries_are_linked() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = Url::parse(&format!("wss://{}/", listener.local_addr().unwrap())).unwrap();
+    // Whoever answers speaks no TLS; the point is that the question is asked at all.
+    let answering = async { drop(listener.accept().await) };
+    let (heard, ()) = tokio::join!(read(&url, &[], LIMITS, false), answering);
+    assert!(matches!(heard, Err(Failure::Line(_))), "{heard:?}");
+}
+
+#[tokio::test]
 async fn addresses_of_nobody_on_the_internet_are_not_called() {
     let url = Url::parse("wss://127.0.0.1:9/").unwrap();
     let Err(Failure::Line(why)) = read(&url, &[], LIMITS, true).await else { panic!("called") };
