@@ -2,7 +2,7 @@
 
     python tests/readers.py TRIBUTARY DATA
 
-TRIBUTARY is the command, DATA its data folder. Needs: duckdb==1.5.5 duckdb-extensions duckdb-extension-delta polars deltalake pyarrow.
+TRIBUTARY is the command, DATA a data folder with its settings, as the demo leaves one. Needs: duckdb==1.5.5 duckdb-extensions duckdb-extension-delta polars deltalake pyarrow.
 """
 
 import json
@@ -16,7 +16,7 @@ from duckdb_extensions import import_extension
 
 
 def ask(tributary, data, *words):
-    ran = subprocess.run([tributary, "--data", data, "--json", *words], stdout=subprocess.PIPE, check=True)
+    ran = subprocess.run([tributary, "--config", f"{data}/tributary.toml", "--data", data, "--json", *words], stdout=subprocess.PIPE, check=True)
     return json.loads(ran.stdout)
 
 

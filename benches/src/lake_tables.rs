@@ -21,7 +21,8 @@ const PAGE: usize = 1_000;
 const NEW_YEAR: i64 = 1_767_225_600_000_000;
 
 fn at(seconds: usize) -> Timestamp {
-    Timestamp::from_micros(NEW_YEAR + seconds as i64 * 1_000_000).expect("a time of this decade")
+    Timestamp::from_micros(NEW_YEAR + i64::try_from(seconds).expect("few seconds") * 1_000_000)
+        .expect("a time of this decade")
 }
 
 fn provenance(object: &str, id: String, second: usize) -> Provenance {

@@ -119,6 +119,24 @@ impl From<EmbeddedError> for Failure {
     }
 }
 
+impl From<lake::LakeError> for Failure {
+    fn from(error: lake::LakeError) -> Self {
+        let mut what = error.to_string();
+        let mut cause = std::error::Error::source(&error);
+        while let Some(because) = cause {
+            what = format!("{what}: {because}");
+            cause = because.source();
+        }
+        match error {
+            lake::LakeError::Setting(_) => Self::misuse(what, "see docs/lake.md"),
+            _ => Self::failed(
+                what,
+                "nothing that landed is lost; `tributary tables --commit` tries again",
+            ),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -135,23 +153,5 @@ mod tests {
         assert_eq!(failure.exit(), Exit::Misuse);
         let failure = Failure::from(Error::Unavailable("timed out".to_owned()));
         assert!(failure.to_string().ends_with("hint: wait a little and try again"));
-    }
-}
-
-impl From<lake::LakeError> for Failure {
-    fn from(error: lake::LakeError) -> Self {
-        let mut what = error.to_string();
-        let mut cause = std::error::Error::source(&error);
-        while let Some(because) = cause {
-            what = format!("{what}: {because}");
-            cause = because.source();
-        }
-        match error {
-            lake::LakeError::Setting(_) => Self::misuse(what, "see docs/lake.md"),
-            _ => Self::failed(
-                what,
-                "nothing that landed is lost; `tributary tables --commit` tries again",
-            ),
-        }
     }
 }

@@ -346,15 +346,12 @@ fn span(layout: &'static Layout, rows: &RecordBatch) -> Option<Span> {
         return None;
     }
     let column = rows.column_by_name(layout.time)?;
-    let (first, last) = match column.data_type() {
-        DataType::Int64 => {
-            let numbers = column.as_primitive::<Int64Type>();
-            (arrow::compute::min(numbers)?, arrow::compute::max(numbers)?)
-        }
-        _ => {
-            let times = column.as_primitive::<TimestampMicrosecondType>();
-            (arrow::compute::min(times)?, arrow::compute::max(times)?)
-        }
+    let (first, last) = if *column.data_type() == DataType::Int64 {
+        let numbers = column.as_primitive::<Int64Type>();
+        (arrow::compute::min(numbers)?, arrow::compute::max(numbers)?)
+    } else {
+        let times = column.as_primitive::<TimestampMicrosecondType>();
+        (arrow::compute::min(times)?, arrow::compute::max(times)?)
     };
     Some(Span { column: layout.time, first, last })
 }

@@ -298,7 +298,7 @@ mod tests {
     #[test]
     fn a_region_without_a_file_is_a_bucket_of_its_own() {
         let buckets = Buckets::new(["b1".to_owned()]);
-        let key = (0..).map(|n| n.to_string()).find(|key| bit(hash(key), 0) == '0').unwrap();
+        let key = (0..100).map(|n: u8| n.to_string()).find(|key| bit(hash(key), 0) == '0').unwrap();
         assert_eq!(buckets.of(&key), "b0");
         assert_eq!(Buckets::default().of(&key), "b");
     }

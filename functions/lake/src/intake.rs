@@ -85,7 +85,7 @@ impl Intake {
             match outcome {
                 Ok(()) => {}
                 Err(Misfit::Line(reason)) if self.careful => {
-                    self.set_aside(key, number, reason, received_at)?
+                    self.set_aside(key, number, reason, received_at)?;
                 }
                 Err(misfit) => return Err(misfit.of(key, number)),
             }

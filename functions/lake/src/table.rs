@@ -152,7 +152,7 @@ impl LakeTable {
 
     /// The version of the log.
     pub(crate) fn version(&self) -> u64 {
-        self.table.version().map_or(0, |version| u64::try_from(version).unwrap_or_default())
+        self.table.version().unwrap_or_default()
     }
 
     /// The last batch that is in it.
@@ -222,19 +222,6 @@ impl LakeTable {
         Ok(())
     }
 
-    /// Writes rows as a file under a name of its own; a file that no commit names is as good as none.
-    pub(crate) async fn write(
-        &self,
-        partition: &str,
-        rows: &[RecordBatch],
-    ) -> Result<DataFile, LakeError> {
-        let mut sheet = FileWriter::new(self, partition)?;
-        for batch in rows {
-            sheet.push(batch)?;
-        }
-        sheet.finish(self).await
-    }
-
     /// Commits a change as batch `number`, or as housekeeping. Never tried again on a newer version: a rewrite of
     /// files that another committer has changed would lose its rows.
     pub(crate) async fn commit(
@@ -294,7 +281,7 @@ impl LakeTable {
             .build(Some(snapshot(self.layout, &self.table)?), self.table.log_store(), operation)
             .await;
         match committed {
-            Ok(committed) => Ok(u64::try_from(committed.version()).unwrap_or_default()),
+            Ok(committed) => Ok(committed.version()),
             Err(
                 DeltaTableError::Transaction {
                     source:
@@ -436,7 +423,8 @@ impl AsyncFileReader for ObjectReader {
     }
 }
 
-/// A Parquet file on its way, with the statistics that go into the log.
+/// A Parquet file on its way, with the statistics that go into the log. It gets a name of its own, and one that no commit
+/// names is as good as none.
 pub(crate) struct FileWriter {
     layout: &'static Layout,
     columns: SchemaRef,

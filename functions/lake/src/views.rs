@@ -1,5 +1,4 @@
-//! Ready-made views in SQL that DataFusion, Athena and DuckDB all understand, and the statements that make the tables
-//! known to Athena.
+//! Ready-made views in plain SQL that every engine understands, and the statements that make the tables known to Athena.
 
 use std::fmt::Write as _;
 

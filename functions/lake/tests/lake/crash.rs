@@ -91,11 +91,11 @@ async fn racing_committers_commit_every_row_once() {
             let lake = Lake::new();
             land_first(&lake);
             let race = || {
-                let mut children: Vec<_> =
+                let children: Vec<_> =
                     (0..racers).map(|_| committer(lake.path(), None).spawn().unwrap()).collect();
-                children
-                    .iter_mut()
-                    .for_each(|child| assert!(child.wait().unwrap().success(), "a racer failed"));
+                for mut child in children {
+                    assert!(child.wait().unwrap().success(), "a racer failed");
+                }
             };
             race();
             land_second(&lake);

@@ -19,38 +19,38 @@ use tempfile::TempDir;
 /// 2026-01-01T00:00:00Z.
 const NEW_YEAR: i64 = 1_767_225_600_000_000;
 
-pub fn at(seconds: i64) -> Timestamp {
+pub(crate) fn at(seconds: i64) -> Timestamp {
     Timestamp::from_micros(NEW_YEAR + seconds * 1_000_000).unwrap()
 }
 
 /// A deployment in a folder.
-pub struct Lake {
+pub(crate) struct Lake {
     folder: TempDir,
-    pub place: Place,
+    pub(crate) place: Place,
 }
 
 impl Lake {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let place = Place::folder(folder.path()).unwrap();
         Self { folder, place }
     }
 
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }
 
     /// Lands lines as one object.
-    pub fn land(&self, name: &str, lines: &[String]) {
+    pub(crate) fn land(&self, name: &str, lines: &[String]) {
         land(self.path(), name, lines);
     }
 
-    pub async fn commit(&self) -> Result<Vec<Committed>, LakeError> {
+    pub(crate) async fn commit(&self) -> Result<Vec<Committed>, LakeError> {
         lake::commit(&self.place, Budget::unlimited()).await
     }
 
     /// The rows of a table, each as JSON, in an order of their own.
-    pub async fn rows(&self, table: &str) -> Vec<Value> {
+    pub(crate) async fn rows(&self, table: &str) -> Vec<Value> {
         let tables = lake::tables(&self.place).await.unwrap();
         let Some(facts) = tables.into_iter().find(|facts| facts.name == table) else {
             return Vec::new();
@@ -62,7 +62,7 @@ impl Lake {
     }
 
     /// Every table with its rows.
-    pub async fn everything(&self) -> BTreeMap<String, Vec<Value>> {
+    pub(crate) async fn everything(&self) -> BTreeMap<String, Vec<Value>> {
         let mut all = BTreeMap::new();
         for facts in lake::tables(&self.place).await.unwrap() {
             all.insert(facts.name.clone(), self.rows(&facts.name).await);
@@ -71,7 +71,7 @@ impl Lake {
     }
 
     /// Every file below a folder of the deployment.
-    pub fn files(&self, below: &str) -> Vec<PathBuf> {
+    pub(crate) fn files(&self, below: &str) -> Vec<PathBuf> {
         let mut found = Vec::new();
         let mut folders = vec![self.path().join(below)];
         while let Some(folder) = folders.pop() {
@@ -135,7 +135,7 @@ fn line(provenance: Provenance, entity: Entity) -> String {
 }
 
 /// A version of a person, received at some second.
-pub fn person(id: &str, version: i64, name: &str, received: i64) -> String {
+pub(crate) fn person(id: &str, version: i64, name: &str, received: i64) -> String {
     let mut person = PersonRecord::default();
     person.name.full = name.into();
     person.tags = vec!["vip".to_owned()];
@@ -144,14 +144,14 @@ pub fn person(id: &str, version: i64, name: &str, received: i64) -> String {
 }
 
 /// An email that a person opened, known by the vendor's id.
-pub fn sent(person: &str, event: &str, second: i64, received: i64) -> String {
+pub(crate) fn sent(person: &str, event: &str, second: i64, received: i64) -> String {
     let subject = RecordKey::new("zendesk", "desk", "user", person);
     let told =
         Interaction::new(InteractionKind::EmailSent(Nothing {}), subject, at(second), Some(event));
     line(provenance("event", event, second, received), told.into())
 }
 
-pub fn names(rows: &[Value]) -> Vec<(&str, &str)> {
+pub(crate) fn names(rows: &[Value]) -> Vec<(&str, &str)> {
     let mut names: Vec<(&str, &str)> = rows
         .iter()
         .map(|row| (row["source_id"].as_str().unwrap(), row["name"]["full"].as_str().unwrap()))
