@@ -70,11 +70,8 @@ fn done_key(number: u64) -> String {
 pub(crate) async fn newest(place: &Place) -> Result<Option<Newest>, LakeError> {
     let mut newest: Option<Newest> = None;
     for (key, _) in place.list("manifests/").await? {
-        let name = key.trim_start_matches("manifests/");
-        let Some(number) = name.split('.').next().and_then(|number| number.parse().ok()) else {
-            continue;
-        };
-        let is_done = name.ends_with(".done.json");
+        let Some(number) = number_of(&key) else { continue };
+        let is_done = key.ends_with(".done.json");
         match &mut newest {
             Some(found) if found.number == number => found.is_done |= is_done,
             Some(found) if found.number > number => {}
@@ -140,12 +137,17 @@ pub(crate) async fn finish(place: &Place, committed: &Committed) -> Result<(), L
     place.create(&done_key(committed.batch), json(committed)?).await.map(drop)
 }
 
-/// Removes the manifests before this number; the newest one keeps the count.
-pub(crate) async fn forget_before(place: &Place, number: u64) -> Result<usize, LakeError> {
+/// Removes the manifests before this number; the newest one keeps the count, with what became of it.
+pub(crate) async fn forget_before(place: &Place, number: u64) -> Result<(), LakeError> {
     let keys = place.list("manifests/").await?.into_iter().map(|(key, _)| key);
-    let old: Vec<String> = keys.filter(|name| *name < key(number)).collect();
-    place.remove(&old).await?;
-    Ok(old.len())
+    let old: Vec<String> =
+        keys.filter(|key| number_of(key).is_some_and(|of| of < number)).collect();
+    place.remove(&old).await
+}
+
+/// The number of a manifest, or of what became of it.
+fn number_of(key: &str) -> Option<u64> {
+    key.trim_start_matches("manifests/").split('.').next()?.parse().ok()
 }
 
 fn json(value: &impl Serialize) -> Result<Vec<u8>, LakeError> {
