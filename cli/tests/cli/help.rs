@@ -31,7 +31,6 @@ async fn the_help_teaches() {
         "schema",
         "new",
         "tables",
-        "query",
         "athena-ddl",
     ] {
         let help = anywhere(&[command, "--help"]).await.expect(0).out;
