@@ -16,7 +16,7 @@ use shared::crash::{Point, point};
 use shared::landing::decompress;
 
 use crate::error::LakeError;
-use crate::fold::{Buckets, Contest, Ranking, halves, partitions, split};
+use crate::fold::{Buckets, Contest, Ranking, halves, in_second_half, partitions, split};
 use crate::intake::{Intake, Landed};
 use crate::layout::{Kind, Layout, layouts};
 use crate::manifest::{self, Committed, Folded, Manifest};
@@ -170,6 +170,13 @@ struct Touched {
     stays: Vec<bool>,
 }
 
+impl Touched {
+    /// A file of which every row stays.
+    fn whole(file: DataFile) -> Self {
+        Self { stays: vec![true; usize::try_from(file.rows).unwrap_or_default()], file }
+    }
+}
+
 impl Fold<'_> {
     async fn partition(
         &mut self,
@@ -188,11 +195,8 @@ impl Fold<'_> {
                 self.append(partition, touched, &remaining).await
             }
             Kind::Current => {
-                let whole = |file: DataFile| Touched {
-                    stays: vec![true; usize::try_from(file.rows).unwrap_or_default()],
-                    file,
-                };
-                let all = touched.into_iter().chain(untouched.into_iter().map(whole)).collect();
+                let untouched = untouched.into_iter().map(Touched::whole);
+                let all = touched.into_iter().chain(untouched).collect();
                 self.merge(partition, all, &remaining).await
             }
         }
@@ -270,7 +274,17 @@ impl Fold<'_> {
         if rows > ROWS_OF_A_BUCKET {
             return self.halve(bucket, old, new).await;
         }
-        let mut writer = FileWriter::new(self.table, bucket)?;
+        self.unite(bucket, old, new).await
+    }
+
+    /// One file out of all.
+    async fn unite(
+        &mut self,
+        partition: &str,
+        old: Vec<Touched>,
+        new: &RecordBatch,
+    ) -> Result<(), LakeError> {
+        let mut writer = FileWriter::new(self.table, partition)?;
         for touched in old {
             self.copy(&touched, |rows| writer.push(&rows)).await?;
             self.change.removed.push(touched.file);
@@ -286,14 +300,14 @@ impl Fold<'_> {
         new: &RecordBatch,
     ) -> Result<(), LakeError> {
         let key = self.table.layout.key[0];
-        let ([first, second], _) = halves(bucket, &arrow::array::new_empty_array(&DataType::Utf8));
+        let [first, second] = halves(bucket);
         let mut first = FileWriter::new(self.table, &first)?;
         let mut second = FileWriter::new(self.table, &second)?;
         let mut part = |rows: RecordBatch| -> Result<(), LakeError> {
             let keys = rows
                 .column_by_name(key)
                 .ok_or_else(|| LakeError::Columns("the key is missing".into()))?;
-            let (_, in_second) = halves(bucket, keys);
+            let in_second = in_second_half(bucket, keys);
             second.push(&filter_record_batch(&rows, &in_second)?)?;
             first.push(&filter_record_batch(&rows, &arrow::compute::not(&in_second)?)?)
         };
@@ -393,21 +407,10 @@ pub(crate) async fn compact(
     let mut fold =
         Fold { table, ranking: &ranking, change: Change::default(), folded: Folded::default() };
     let nothing = RecordBatch::new_empty(std::sync::Arc::clone(&table.columns));
-    let whole = |file: DataFile| Touched {
-        stays: vec![true; usize::try_from(file.rows).unwrap_or_default()],
-        file,
-    };
-    let all: Vec<Touched> = files.into_iter().map(whole).collect();
+    let all = files.into_iter().map(Touched::whole).collect();
     match table.layout.kind {
         Kind::Current => fold.merge(partition, all, &nothing).await?,
-        Kind::Log => {
-            let mut writer = FileWriter::new(table, partition)?;
-            for touched in all {
-                fold.copy(&touched, |rows| writer.push(&rows)).await?;
-                fold.change.removed.push(touched.file);
-            }
-            fold.finish(writer).await?;
-        }
+        Kind::Log => fold.unite(partition, all, &nothing).await?,
     }
     Ok(fold.change)
 }

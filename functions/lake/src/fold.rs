@@ -12,7 +12,7 @@ use crate::error::LakeError;
 use crate::layout::{Kind, Layout, Wins};
 
 /// Keys and ranks of rows as bytes that compare like the rows.
-pub(crate) struct Ranked {
+struct Ranked {
     keys: Rows,
     ranks: Rows,
 }
@@ -258,15 +258,16 @@ impl Buckets {
     }
 }
 
-/// The halves of a bucket, and in which of them each key belongs: true for the second.
-pub(crate) fn halves(bucket: &str, keys: &ArrayRef) -> ([String; 2], BooleanArray) {
+/// The halves of a bucket.
+pub(crate) fn halves(bucket: &str) -> [String; 2] {
+    [format!("{bucket}0"), format!("{bucket}1")]
+}
+
+/// Which of the keys of a bucket belong in its second half.
+pub(crate) fn in_second_half(bucket: &str, keys: &ArrayRef) -> BooleanArray {
     let depth = u32::try_from(bucket.len().saturating_sub(1)).unwrap_or(u32::MAX);
-    let keys = keys.as_string::<i32>();
-    let second = keys
-        .iter()
-        .map(|key| bit(hash(key.unwrap_or_default()), depth) == '1')
-        .collect::<Vec<bool>>();
-    ([format!("{bucket}0"), format!("{bucket}1")], BooleanArray::from(second))
+    let keys = keys.as_string::<i32>().iter().map(Option::unwrap_or_default);
+    keys.map(|key| bit(hash(key), depth) == '1').collect::<Vec<bool>>().into()
 }
 
 fn hash(key: &str) -> u64 {

@@ -7,7 +7,7 @@ use arrow::array::{Array as _, ArrayRef, AsArray as _, RecordBatch};
 use arrow::datatypes::Int64Type;
 use arrow::json::ReaderBuilder;
 use arrow::json::reader::Decoder;
-use serde::Serialize;
+use shared::landing::Report;
 use shared::schema::{SCHEMA_VERSION, Timestamp};
 
 use crate::error::LakeError;
@@ -30,17 +30,6 @@ struct Lines {
     layout: &'static Layout,
     decoder: Decoder,
     batches: Vec<RecordBatch>,
-}
-
-/// A line that is no row, as the quarantine table holds it.
-#[derive(Serialize)]
-struct Unreadable<'a> {
-    raw_key: &'a str,
-    connection_id: &'a str,
-    stream: &'a str,
-    field: &'a str,
-    reason: &'a str,
-    received_at: Timestamp,
 }
 
 impl Intake {
@@ -101,7 +90,7 @@ impl Intake {
         received_at: Timestamp,
     ) -> Result<(), LakeError> {
         let mut parts = key.split('/').skip(1);
-        let row = Unreadable {
+        let report = Report::Quarantine {
             raw_key: &format!("{key}#{number}"),
             connection_id: parts.next().unwrap_or_default(),
             stream: parts.next().unwrap_or_default(),
@@ -115,7 +104,8 @@ impl Intake {
             reason,
             "a landed line is no row; it went to the quarantine table"
         );
-        let line = serde_json::to_vec(&row).map_err(|error| LakeError::Columns(error.into()))?;
+        let mut line = Vec::new();
+        report.write(&mut line).map_err(|error| LakeError::Columns(error.into()))?;
         let Some(lines) = self.tables.get_mut("quarantine") else { return Ok(()) };
         lines.push(&line).map_err(|misfit| misfit.of(key, number))
     }

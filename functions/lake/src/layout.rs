@@ -12,7 +12,7 @@ use shared::schema::{Table, json_schemas};
 
 /// What a table holds, and so how its rows are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// The newest version of each record, in files by hash of the key.
     Current,
     /// Every version or fact once, in files by month.
@@ -21,28 +21,28 @@ pub enum Kind {
 
 /// One table of the lake.
 #[derive(Debug)]
-pub struct Layout {
+pub(crate) struct Layout {
     /// Its name, such as `person_record_history`.
-    pub name: String,
+    pub(crate) name: String,
     /// The `table` of the lines that it is made of, such as `person_record`.
-    pub landed_as: &'static str,
+    pub(crate) landed_as: &'static str,
     /// How its rows are kept.
-    pub kind: Kind,
+    pub(crate) kind: Kind,
     /// The columns in which two rows agree if they are the same record, version or fact.
-    pub key: &'static [&'static str],
+    pub(crate) key: &'static [&'static str],
     /// The columns that decide which of two rows with the same key stays: the greater, or the smaller where `Least`.
-    pub rank: &'static [(&'static str, Wins)],
+    pub(crate) rank: &'static [(&'static str, Wins)],
     /// The time by which a [`Kind::Log`] is kept in months.
-    pub time: &'static str,
+    pub(crate) time: &'static str,
     /// The columns in its files.
-    pub columns: SchemaRef,
+    pub(crate) columns: SchemaRef,
     /// What a line is read as.
     pub(crate) line: SchemaRef,
 }
 
 /// Which value of a column wins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wins {
+pub(crate) enum Wins {
     /// The greater one.
     Greatest,
     /// The smaller one.
@@ -59,7 +59,7 @@ const LAST_VERSION: &[(&str, Wins)] = &[
 const FIRST_ARRIVAL: &[(&str, Wins)] = &[("received_at", Wins::Least)];
 
 /// The table of interactions; its lines say `interaction`.
-pub const INTERACTIONS: &str = "interactions";
+const INTERACTIONS: &str = "interactions";
 
 /// The columns with statistics in the log: ids, versions and times, nothing that a person would mind.
 const STATISTICS: &[&str] = &[
@@ -124,18 +124,13 @@ static LAYOUTS: LazyLock<Vec<Layout>> = LazyLock::new(|| {
 });
 
 /// Every table, in the order in which they are shown.
-pub fn layouts() -> &'static [Layout] {
+pub(crate) fn layouts() -> &'static [Layout] {
     &LAYOUTS
-}
-
-/// A table by name.
-pub fn layout(name: &str) -> Option<&'static Layout> {
-    LAYOUTS.iter().find(|layout| layout.name == name)
 }
 
 impl Layout {
     /// The column by which its files are kept apart; it is in the log and not in the files.
-    pub fn partition(&self) -> &'static str {
+    pub(crate) fn partition(&self) -> &'static str {
         match self.kind {
             Kind::Current => "bucket",
             Kind::Log => "month",
@@ -148,7 +143,7 @@ impl Layout {
     }
 
     /// The columns whose statistics are kept.
-    pub fn statistics(&self) -> impl Iterator<Item = &'static str> + '_ {
+    pub(crate) fn statistics(&self) -> impl Iterator<Item = &'static str> + '_ {
         STATISTICS.iter().copied().filter(|name| self.columns.index_of(name).is_ok())
     }
 }

@@ -64,25 +64,20 @@ impl Place {
         Ok(Self { store: Arc::new(LocalFileSystem::new()), url })
     }
 
-    /// The objects, with `/` at the root of the bucket or file system.
-    pub fn store(&self) -> &Arc<dyn ObjectStore> {
-        &self.store
-    }
-
     /// The URL of a key.
-    pub fn url_of(&self, key: &str) -> Result<Url, LakeError> {
+    pub(crate) fn url_of(&self, key: &str) -> Result<Url, LakeError> {
         self.url.join(key).map_err(|error| LakeError::store(format!("naming {key}"), error))
     }
 
-    /// The path of a key in [`Place::store`].
-    pub fn path_of(&self, key: &str) -> Result<Path, LakeError> {
+    /// The path of a key in the store.
+    fn path_of(&self, key: &str) -> Result<Path, LakeError> {
         let path = self.url_of(key)?;
         Path::from_url_path(path.path())
             .map_err(|error| LakeError::store(format!("naming {key}"), error))
     }
 
     /// The folder of a table.
-    pub(crate) fn table_url(&self, table: &str) -> Result<Url, LakeError> {
+    fn table_url(&self, table: &str) -> Result<Url, LakeError> {
         self.url_of(&format!("lake/{table}/"))
     }
 

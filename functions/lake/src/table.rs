@@ -122,18 +122,11 @@ impl LakeTable {
                 Some("interval 1 days"),
             )
             .await;
-        if let Err(error) = created {
-            let another_did = matches!(
-                &error,
-                DeltaTableError::VersionAlreadyExists(_)
-                    | DeltaTableError::Transaction {
-                        source: TransactionError::MaxCommitAttempts(_)
-                            | TransactionError::VersionAlreadyExists(_)
-                    }
-            );
-            if !another_did {
+        match created {
+            Err(error) if !another_was_first(&error) => {
                 return Err(LakeError::table(&layout.name, "creating the log", error));
             }
+            _ => {}
         }
         Self::load(layout, log).await
     }
@@ -282,15 +275,9 @@ impl LakeTable {
             .await;
         match committed {
             Ok(committed) => Ok(committed.version()),
-            Err(
-                DeltaTableError::Transaction {
-                    source:
-                        TransactionError::MaxCommitAttempts(_)
-                        | TransactionError::VersionAlreadyExists(_)
-                        | TransactionError::CommitConflict(_),
-                }
-                | DeltaTableError::VersionAlreadyExists(_),
-            ) => Err(LakeError::Overtaken { table: self.layout.name.clone() }),
+            Err(error) if another_was_first(&error) => {
+                Err(LakeError::Overtaken { table: self.layout.name.clone() })
+            }
             Err(error) => Err(LakeError::table(&self.layout.name, "the commit", error)),
         }
     }
@@ -309,6 +296,19 @@ impl LakeTable {
     pub(crate) fn into_inner(self) -> DeltaTable {
         self.table
     }
+}
+
+/// Whether a commit failed because another committer's came first.
+fn another_was_first(error: &DeltaTableError) -> bool {
+    matches!(
+        error,
+        DeltaTableError::VersionAlreadyExists(_)
+            | DeltaTableError::Transaction {
+                source: TransactionError::MaxCommitAttempts(_)
+                    | TransactionError::VersionAlreadyExists(_)
+                    | TransactionError::CommitConflict(_)
+            }
+    )
 }
 
 fn snapshot<'t>(

@@ -2,26 +2,24 @@
 
 use std::fmt::Write as _;
 
-use arrow::datatypes::{DataType, Field};
-
 use crate::facts::TableFacts;
 use crate::layout;
 
 /// A view over the tables.
 #[derive(Debug, Clone, Copy)]
-pub struct View {
+struct View {
     /// Its name.
-    pub name: &'static str,
+    name: &'static str,
     /// What it answers.
-    pub about: &'static str,
+    about: &'static str,
     /// The tables that it reads.
-    pub reads: &'static [&'static str],
-    /// Its query.
-    pub sql: &'static str,
+    reads: &'static [&'static str],
+    /// Its query; `{db}` stands before each table, for the name of the database.
+    sql: &'static str,
 }
 
 /// Every view, in the order in which they are shown.
-pub const VIEWS: &[View] = &[
+const VIEWS: &[View] = &[
     View {
         name: "timeline",
         about: "What happened with whom, with the campaign's name; filter by subject_key, order by occurred_at.",
@@ -30,8 +28,8 @@ pub const VIEWS: &[View] = &[
 SELECT i.subject_key, i.occurred_at, i.type, i.channel, i.direction, i.purpose,
        c.name AS campaign, c.subject AS campaign_subject, i.thread_key, i.url,
        i.value_minor, i.currency, i.minor_exponent, i.source, i.connection_id, i.interaction_id
-FROM interactions i
-LEFT JOIN campaign c ON c.record_key = i.campaign_key AND NOT c.deleted
+FROM {db}interactions i
+LEFT JOIN {db}campaign c ON c.record_key = i.campaign_key AND NOT c.deleted
 WHERE NOT i.deleted",
     },
     View {
@@ -45,7 +43,7 @@ FROM (
   SELECT consent.*, row_number() OVER (
            PARTITION BY connection_id, subject_key, contact_point, channel, purpose
            ORDER BY effective_at DESC, source_version DESC, record_key) AS newest
-  FROM consent
+  FROM {db}consent AS consent
   WHERE NOT deleted) AS decisions
 WHERE newest = 1",
     },
@@ -59,8 +57,8 @@ SELECT o.record_key AS order_key, o.subject_key, o.number, o.status, o.channel, 
        l.record_key AS line_key, l.line_no, l.sku, l.product_id, l.name, l.quantity,
        l.unit_price_minor, l.discount_minor AS line_discount_minor, l.tax_minor AS line_tax_minor,
        o.source, o.connection_id
-FROM \"order\" o
-LEFT JOIN order_line l ON l.order_key = o.record_key AND NOT l.deleted
+FROM {db}\"order\" o
+LEFT JOIN {db}order_line l ON l.order_key = o.record_key AND NOT l.deleted
 WHERE NOT o.deleted",
     },
 ];
@@ -86,16 +84,7 @@ pub fn athena_ddl(database: &str, bucket: &str, tables: &[TableFacts]) -> String
     }
     for View { name, about, reads, sql } in VIEWS {
         if reads.iter().all(|table| exists(table)) {
-            let mut sql = (*sql).to_owned();
-            for table in *reads {
-                let quoted = format!("\"{table}\"");
-                let named = format!("\"{database}\".\"{table}\"");
-                sql = if sql.contains(&quoted) {
-                    sql.replace(&quoted, &named)
-                } else {
-                    qualify(&sql, table, &named)
-                };
-            }
+            let sql = sql.replace("{db}", &format!("\"{database}\"."));
             let _ = write!(
                 ddl,
                 "\n-- {about}\nCREATE OR REPLACE VIEW \"{database}\".\"{name}\" AS\n{sql};\n"
@@ -105,39 +94,4 @@ pub fn athena_ddl(database: &str, bucket: &str, tables: &[TableFacts]) -> String
         }
     }
     ddl
-}
-
-/// Names the database of a table behind FROM and JOIN.
-fn qualify(sql: &str, table: &str, named: &str) -> String {
-    let mut qualified = sql.to_owned();
-    for word in ["FROM", "JOIN"] {
-        for end in [" ", "\n"] {
-            let alias = if end == "\n" && !sql.contains(&format!("{word} {table} ")) {
-                format!(" AS {table}\n")
-            } else {
-                end.to_owned()
-            };
-            qualified = qualified
-                .replace(&format!("{word} {table}{end}"), &format!("{word} {named}{alias}"));
-        }
-    }
-    qualified
-}
-
-/// The type of a column as analysts write it.
-pub fn type_name(field: &Field) -> String {
-    match field.data_type() {
-        DataType::Utf8 => "text".to_owned(),
-        DataType::Int64 => "integer".to_owned(),
-        DataType::Float64 => "double".to_owned(),
-        DataType::Boolean => "boolean".to_owned(),
-        DataType::Timestamp(..) => "timestamp".to_owned(),
-        DataType::List(item) => format!("list of {}", type_name(item)),
-        DataType::Map(..) => "map of text".to_owned(),
-        DataType::Struct(fields) => {
-            let names: Vec<&str> = fields.iter().map(|field| field.name().as_str()).collect();
-            format!("struct of {}", names.join(", "))
-        }
-        other => other.to_string(),
-    }
 }

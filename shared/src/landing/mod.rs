@@ -142,32 +142,47 @@ pub struct Quarantined {
 /// What the tables say beside the rows: one line of `reports/`.
 #[derive(Serialize)]
 #[serde(tag = "table", rename_all = "snake_case")]
-enum Report<'a> {
+pub enum Report<'a> {
     /// A record did not map; the record itself is in `quarantine/`.
     Quarantine {
+        /// Where its bytes are: key, `#`, number of the record.
         raw_key: &'a str,
+        /// The connection's name.
         connection_id: &'a str,
+        /// The stream's name; `webhook` for deliveries.
         stream: &'a str,
+        /// The field that is wrong, in the vendor's words.
         field: &'a str,
+        /// What is wrong with it; never its value.
         reason: &'a str,
+        /// When the bytes arrived.
         received_at: Timestamp,
     },
     /// A run of a stream ended.
     Ledger {
+        /// The connection's name.
         connection_id: &'a str,
+        /// The stream's name.
         stream: &'a str,
+        /// When it started.
         started_at: Timestamp,
+        /// How it ended.
         outcome: Outcome,
+        /// Its count.
         #[serde(flatten)]
         ledger: &'a Ledger,
+        /// How long it took.
         seconds: f64,
+        /// The change time up to which the stream has been read.
         watermark: Option<Timestamp>,
+        /// When it ended.
         received_at: Timestamp,
     },
 }
 
 impl Report<'_> {
-    fn write(&self, out: &mut Vec<u8>) -> Result<(), Error> {
+    /// Appends the line.
+    pub fn write(&self, out: &mut Vec<u8>) -> Result<(), Error> {
         serde_json::to_writer(&mut *out, self)
             .map_err(|error| Error::Invariant(json_reason(&error)))?;
         out.push(b'\n');

@@ -33,9 +33,10 @@ pub(super) struct Place {
     stages: Option<Stages>,
 }
 
+/// A page of any of the account's lists.
 #[derive(Deserialize)]
-struct List<T> {
-    results: Vec<T>,
+pub(super) struct List<T> {
+    pub(super) results: Vec<T>,
     paging: Option<Paging>,
 }
 
@@ -45,9 +46,14 @@ struct Row {
 }
 
 impl<T> List<T> {
-    fn after(&self) -> Option<String> {
+    /// The token of the next page, which is not the one that this page was asked for with.
+    pub(super) fn after(&self, asked: Option<&str>) -> Result<Option<String>, Error> {
         let next = self.paging.as_ref().and_then(|paging| paging.next.as_ref());
-        next.map(|next| next.after.clone())
+        let after = next.map(|next| next.after.clone());
+        if after.is_some() && after.as_deref() == asked {
+            return Err(Error::Stuck("the list goes on where it was".to_owned()));
+        }
+        Ok(after)
     }
 }
 
@@ -94,10 +100,7 @@ impl Stream for All {
     ) -> Result<Page<'r, Place>, Error> {
         let Some(batch) = &place.batch else {
             let list: List<Row> = response.json()?;
-            let after = list.after();
-            if after.is_some() && after == place.after {
-                return Err(Error::Stuck("the list goes on where it was".to_owned()));
-            }
+            let after = list.after(place.after.as_deref())?;
             let ids: Vec<String> = list.results.into_iter().map(|row| row.id).collect();
             if ids.is_empty() {
                 return Ok(Page::empty(Place::behind(after, place.stages.clone())));
@@ -171,18 +174,9 @@ impl Stream for Archived {
         _: &Horizon,
         response: &'r Response,
     ) -> Result<Page<'r, Place>, Error> {
-        #[derive(Deserialize)]
-        struct Bin<'a> {
-            #[serde(borrow)]
-            results: Vec<&'a RawValue>,
-            paging: Option<Paging>,
-        }
-        let Bin { results, paging } = response.json()?;
-        let after = paging.and_then(|paging| paging.next).map(|next| next.after);
-        if after.is_some() && after == place.after {
-            return Err(Error::Stuck("the list goes on where it was".to_owned()));
-        }
-        Ok(Page::new(results, Place::behind(after, None)))
+        let list: List<&RawValue> = response.json()?;
+        let after = list.after(place.after.as_deref())?;
+        Ok(Page::new(list.results, Place::behind(after, None)))
     }
 
     fn map(&self, mut record: Fields<'_>, rows: &mut Rows<'_>) -> Result<(), Invalid> {

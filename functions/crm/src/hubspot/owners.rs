@@ -16,7 +16,7 @@ use shared::request::Request;
 use shared::rows::Rows;
 
 use super::OWNERS;
-use super::batch::Paging;
+use super::all::List;
 use super::kinds::NO_WAIT;
 
 /// Every owner: first those who are there, then those who left.
@@ -84,23 +84,13 @@ impl Stream for Owners {
         _: &Horizon,
         response: &'r Response,
     ) -> Result<Page<'r, Place>, Error> {
-        #[derive(Deserialize)]
-        struct List<'a> {
-            #[serde(borrow)]
-            results: Vec<&'a RawValue>,
-            paging: Option<Paging>,
-        }
-        let List { results, paging } = response.json()?;
-        let after = paging.and_then(|paging| paging.next).map(|next| next.after);
-        if after.is_some() && after == place.after {
-            return Err(Error::Stuck("the list goes on where it was".to_owned()));
-        }
-        let next = match (after, place.archived) {
+        let list: List<&RawValue> = response.json()?;
+        let next = match (list.after(place.after.as_deref())?, place.archived) {
             (None, false) => Next::More(Place { archived: true, after: None }),
             (None, true) => Next::Done(Place::default()),
             (after, archived) => Next::More(Place { archived, after }),
         };
-        Ok(Page::new(results, next))
+        Ok(Page::new(list.results, next))
     }
 
     fn map(&self, mut record: Fields<'_>, rows: &mut Rows<'_>) -> Result<(), Invalid> {

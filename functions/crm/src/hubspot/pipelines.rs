@@ -15,6 +15,7 @@ use shared::page::{Next, Page, Response};
 use shared::request::Request;
 use shared::rows::Rows;
 
+use super::all::List;
 use super::kinds::NO_WAIT;
 use super::stages;
 
@@ -76,17 +77,12 @@ impl Stream for Pipelines {
         _: &Horizon,
         response: &'r Response,
     ) -> Result<Page<'r, Of>, Error> {
-        #[derive(Deserialize)]
-        struct List<'a> {
-            #[serde(borrow)]
-            results: Vec<&'a RawValue>,
-        }
-        let List { results } = response.json()?;
+        let list: List<&RawValue> = response.json()?;
         let next = match of {
             Of::Deals => Next::More(Of::Tickets),
             Of::Tickets => Next::Done(Of::Deals),
         };
-        Ok(Page::new(results, next))
+        Ok(Page::new(list.results, next))
     }
 
     fn map(&self, mut record: Fields<'_>, rows: &mut Rows<'_>) -> Result<(), Invalid> {

@@ -1,7 +1,7 @@
 //! Killed at every named point, raced, and come back from the dead: every row exactly once.
 
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use lake::{LakeError, Place};
 use shared::budget::Budget;
@@ -33,12 +33,14 @@ fn child() {
 
 fn committer(folder: &Path, crash_at: Option<&str>) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", "crash::child", "--ignored", "--quiet"]).env("LAKE_FOLDER", folder);
+    command
+        .args(["--exact", "crash::child", "--ignored", "--nocapture"])
+        .env("LAKE_FOLDER", folder);
     match crash_at {
         Some(at) => command.env("TRIBUTARY_CRASH_AT", at),
         None => command.env_remove("TRIBUTARY_CRASH_AT"),
     };
-    command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
+    command.stdout(Stdio::null()).stderr(Stdio::null());
     command
 }
 
@@ -91,10 +93,12 @@ async fn racing_committers_commit_every_row_once() {
             let lake = Lake::new();
             land_first(&lake);
             let race = || {
-                let children: Vec<_> =
-                    (0..racers).map(|_| committer(lake.path(), None).spawn().unwrap()).collect();
-                for mut child in children {
-                    assert!(child.wait().unwrap().success(), "a racer failed");
+                let racer = || committer(lake.path(), None).stderr(Stdio::piped()).spawn().unwrap();
+                let children: Vec<_> = (0..racers).map(|_| racer()).collect();
+                for child in children {
+                    let output = child.wait_with_output().unwrap();
+                    let said = String::from_utf8_lossy(&output.stderr);
+                    assert!(output.status.success(), "a racer failed: {said}");
                 }
             };
             race();

@@ -2,34 +2,19 @@
 
 use std::fs;
 
+use serde_json::{Value, json};
+
 use crate::support::{Lake, names, person};
 
-/// Takes a column out of the schema in a table's log, as a version that did not know it would have written it.
-fn forget_column(lake: &Lake, table: &str, column: &str) {
+/// Changes the columns that a table's log names, as a version that knew others would have written it.
+fn edit_columns(lake: &Lake, table: &str, edit: impl Fn(&mut Vec<Value>)) {
     let log = lake.path().join(format!("lake/{table}/_delta_log/00000000000000000000.json"));
     let text = fs::read_to_string(&log).unwrap();
     let lines = text.lines().map(|line| {
-        let mut action: serde_json::Value = serde_json::from_str(line).unwrap();
+        let mut action: Value = serde_json::from_str(line).unwrap();
         if let Some(schema) = action["metaData"]["schemaString"].as_str() {
-            let mut schema: serde_json::Value = serde_json::from_str(schema).unwrap();
-            schema["fields"].as_array_mut().unwrap().retain(|field| field["name"] != column);
-            action["metaData"]["schemaString"] = schema.to_string().into();
-        }
-        action.to_string()
-    });
-    fs::write(&log, lines.collect::<Vec<_>>().join("\n")).unwrap();
-}
-
-/// Adds a column that this version does not know.
-fn add_column(lake: &Lake, table: &str, column: &str) {
-    let log = lake.path().join(format!("lake/{table}/_delta_log/00000000000000000000.json"));
-    let text = fs::read_to_string(&log).unwrap();
-    let lines = text.lines().map(|line| {
-        let mut action: serde_json::Value = serde_json::from_str(line).unwrap();
-        if let Some(schema) = action["metaData"]["schemaString"].as_str() {
-            let mut schema: serde_json::Value = serde_json::from_str(schema).unwrap();
-            let field = serde_json::json!({"name": column, "type": "string", "nullable": true, "metadata": {}});
-            schema["fields"].as_array_mut().unwrap().push(field);
+            let mut schema: Value = serde_json::from_str(schema).unwrap();
+            edit(schema["fields"].as_array_mut().unwrap());
             action["metaData"]["schemaString"] = schema.to_string().into();
         }
         action.to_string()
@@ -42,7 +27,9 @@ async fn a_table_of_an_older_version_gets_the_new_columns() {
     let lake = Lake::new();
     lake.land("1", &[person("a", 1, "Ann", 1)]);
     lake.commit().await.unwrap();
-    forget_column(&lake, "person_record", "time_zone");
+    edit_columns(&lake, "person_record", |columns| {
+        columns.retain(|column| column["name"] != "time_zone");
+    });
     let tables = lake::tables(&lake.place).await.unwrap();
     let known = tables.iter().find(|facts| facts.name == "person_record").unwrap();
     assert!(known.columns.index_of("time_zone").is_ok(), "readers see what this version knows");
@@ -59,7 +46,10 @@ async fn a_column_of_a_newer_version_stays() {
     let lake = Lake::new();
     lake.land("1", &[person("a", 1, "Ann", 1)]);
     lake.commit().await.unwrap();
-    add_column(&lake, "person_record", "shoe_size");
+    edit_columns(&lake, "person_record", |columns| {
+        columns
+            .push(json!({"name": "shoe_size", "type": "string", "nullable": true, "metadata": {}}));
+    });
     for version in 2..10 {
         lake.land("2", &[person("a", version, "Anna", version)]);
         lake.commit().await.unwrap();
