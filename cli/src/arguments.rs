@@ -100,6 +100,9 @@ pub(crate) enum Command {
         after_help = "Examples:\n  tributary tables\n  tributary tables --housekeeping --json"
     )]
     Tables(Tables),
+    /// Asks the tables in SQL; table and column names are those of `tributary schema`.
+    #[command(after_help = QUERIES)]
+    Query(Query),
     /// Prints the statements that make the tables known to Amazon Athena.
     #[command(after_help = "Example:\n  tributary athena-ddl --database customers > customers.sql")]
     AthenaDdl(AthenaDdl),
@@ -225,6 +228,28 @@ pub(crate) struct QuarantineList {
     /// Print the records themselves, which may be about people.
     #[arg(long)]
     pub(crate) show: bool,
+}
+
+const QUERIES: &str = "\
+Examples:
+  tributary query \"SELECT type, count(*) FROM interactions GROUP BY type ORDER BY 2 DESC\"
+  tributary query \"SELECT * FROM timeline WHERE subject_key = 'zendesk/helpdesk/user/7' ORDER BY occurred_at\"
+  tributary query \"SELECT * FROM current_consents\" --csv > consents.csv
+  tributary query 'SELECT number, total_minor FROM \"order\"' --parquet orders.parquet
+
+Views: timeline, current_consents, orders_with_lines.";
+
+#[derive(Debug, Args)]
+pub(crate) struct Query {
+    /// The query.
+    #[arg(value_name = "SQL")]
+    pub(crate) sql: String,
+    /// Write CSV instead of a table.
+    #[arg(long, conflicts_with_all = ["json", "parquet"])]
+    pub(crate) csv: bool,
+    /// Write a Parquet file instead of a table.
+    #[arg(long, value_name = "FILE", conflicts_with = "json")]
+    pub(crate) parquet: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

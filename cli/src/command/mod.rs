@@ -7,6 +7,7 @@ mod init;
 mod new;
 mod preview;
 mod quarantine;
+mod query;
 mod replay;
 mod schema;
 mod serve;
@@ -33,6 +34,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Quarantine(quarantine) => quarantine::run(global, quarantine).await,
         Command::Replay(selected) => replay::run(global, &selected.selection()).await,
         Command::Tables(tables) => tables::run(global, tables).await,
+        Command::Query(query) => query::run(global, query).await,
         Command::AthenaDdl(options) => athena::run(global, options).await,
         Command::Schema(schema) => schema::run(global, schema),
         Command::New(new) => new::run(global, new),

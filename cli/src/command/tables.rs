@@ -42,7 +42,9 @@ async fn show(global: &Global, tables: &Tables, session: &Session) -> Result<Exi
     if tables.housekeeping {
         tell(&kept(&housekept));
     }
-    tell("hint: docs/query.md has how to ask them with DuckDB, Polars, pandas, Spark and Athena");
+    tell(
+        "hint: `tributary query \"SELECT * FROM timeline LIMIT 5\"`; docs/query.md has DuckDB, Polars, pandas, Spark and Athena",
+    );
     Ok(Exit::Success)
 }
 

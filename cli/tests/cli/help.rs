@@ -31,6 +31,7 @@ async fn the_help_teaches() {
         "schema",
         "new",
         "tables",
+        "query",
         "athena-ddl",
     ] {
         let help = anywhere(&[command, "--help"]).await.expect(0).out;

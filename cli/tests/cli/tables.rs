@@ -11,6 +11,9 @@ async fn a_sync_makes_tables_and_housekeeping_keeps_them() {
     let none = home.run(&["tables"]).await.expect(0);
     assert!(none.err.contains("tributary sync"), "{}", none.err);
 
+    let empty = ["query", "SELECT count(*) AS n FROM timeline", "--json"];
+    assert_eq!(home.run(&empty).await.expect(0).json()[0]["n"], 0);
+
     let synced = home.run(&["sync", "--json"]).await.expect(0).json();
     assert_eq!(synced["committed"][0]["batch"], 1, "{synced}");
     let truth = home.simulator.zendesk().truth();
@@ -43,4 +46,38 @@ async fn athena_gets_the_tables_that_there_are() {
         .expect(0)
         .out;
     insta::assert_snapshot!(ddl);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_tables_answer_in_sql() {
+    let home = Home::new().await;
+    home.write(&home.settings());
+    home.run(&["sync"]).await.expect(0);
+    let truth = home.simulator.zendesk().truth();
+    let ask = async |sql: &str, how: &[&str]| home.run(&[&["query", sql], how].concat()).await;
+
+    let living = ask(
+        "SELECT count(*) AS n FROM person_record WHERE NOT deleted AND source_object = 'user'",
+        &["--json"],
+    );
+    let living = living.await.expect(0).json();
+    assert_eq!(living[0]["n"].as_u64(), Some(truth.users.len() as u64));
+
+    let kinds = ask("SELECT type, count(*) AS n FROM interactions GROUP BY type", &[]).await;
+    assert!(kinds.expect(0).out.contains("ticket.created"));
+
+    let csv = ask("SELECT record_key, status FROM ticket", &["--csv"]).await.expect(0).out;
+    assert!(csv.starts_with("record_key,status\n"), "{csv}");
+    assert!(csv.trim_end().lines().count() > truth.tickets.len(), "{csv}");
+    let none = ask("SELECT record_key FROM ticket WHERE 1 = 2", &["--csv"]).await.expect(0);
+    assert_eq!(none.out.trim_end(), "record_key");
+    ask("SELECT tags FROM ticket", &["--csv"]).await.expect_error(2, &["tags", "--json"]);
+
+    let written = ask("SELECT * FROM ticket", &["--parquet", "tickets.parquet"]).await.expect(0);
+    assert!(written.err.contains("rows written"), "{}", written.err);
+    let file = std::fs::read(home.folder.path().join("tickets.parquet")).unwrap();
+    assert!(file.starts_with(b"PAR1") && file.ends_with(b"PAR1"));
+
+    ask("SELECT * FROM martian", &[]).await.expect_error(2, &["martian", "tributary tables"]);
+    ask("DROP TABLE ticket", &[]).await.expect_error(2, &["SELECT"]);
 }

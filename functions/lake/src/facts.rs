@@ -1,5 +1,8 @@
 //! What is in the tables: for `tributary tables`, and for readers that want the files themselves.
 
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
 use serde::Serialize;
 use serde_json::Value;
 use shared::schema::Timestamp;
@@ -30,7 +33,7 @@ pub struct TableFacts {
     pub fresh_at: Option<Timestamp>,
     /// Its columns.
     #[serde(skip)]
-    pub columns: arrow::datatypes::SchemaRef,
+    pub columns: SchemaRef,
     /// Where its files are.
     #[serde(skip)]
     pub urls: Vec<Url>,
@@ -45,6 +48,11 @@ pub async fn tables(place: &Place) -> Result<Vec<TableFacts>, LakeError> {
         }
     }
     Ok(found)
+}
+
+/// Every table, whether it exists yet or not, with the columns that this version gives it.
+pub fn columns_of_tables() -> impl Iterator<Item = (&'static str, SchemaRef)> {
+    layouts().iter().map(|layout| (layout.name.as_str(), Arc::clone(&layout.columns)))
 }
 
 async fn facts(place: &Place, layout: &Layout, table: &LakeTable) -> Result<TableFacts, LakeError> {
@@ -67,7 +75,7 @@ async fn facts(place: &Place, layout: &Layout, table: &LakeTable) -> Result<Tabl
         version: table.version(),
         batch: table.batch().await?,
         fresh_at: newest.max(),
-        columns: std::sync::Arc::clone(&table.columns),
+        columns: Arc::clone(&table.columns),
         urls,
     })
 }

@@ -10,6 +10,8 @@ use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
 use serde_json::Value;
 use shared::schema::{Table, json_schemas};
 
+use crate::columns::merged;
+
 /// What a table holds, and so how its rows are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -272,18 +274,6 @@ fn struct_fields(schema: &Value, definitions: &Value) -> Vec<Field> {
 
 fn is_nothing(data_type: &DataType) -> bool {
     matches!(data_type, DataType::Struct(fields) if fields.is_empty())
-}
-
-/// Two variants of one field: structs have the fields of both.
-fn merged(one: &DataType, other: &DataType) -> DataType {
-    let (DataType::Struct(one), DataType::Struct(other)) = (one, other) else { return one.clone() };
-    let mut fields: Vec<Arc<Field>> = one.iter().cloned().collect();
-    for field in other {
-        if fields.iter().all(|known| known.name() != field.name()) {
-            fields.push(Arc::clone(field));
-        }
-    }
-    DataType::Struct(Fields::from(fields))
 }
 
 /// The Arrow type of a field. Integers are all 64 bits wide, so that none has to be widened later.

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod columns;
 mod committer;
 mod error;
 mod facts;
@@ -15,8 +16,8 @@ mod views;
 
 pub use committer::commit;
 pub use error::LakeError;
-pub use facts::{TableFacts, tables};
+pub use facts::{TableFacts, columns_of_tables, tables};
 pub use housekeeping::{Housekept, housekeep};
 pub use manifest::{Committed, Folded};
 pub use place::Place;
-pub use views::athena_ddl;
+pub use views::{athena_ddl, views};

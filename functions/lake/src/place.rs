@@ -64,6 +64,11 @@ impl Place {
         Ok(Self { store: Arc::new(LocalFileSystem::new()), url })
     }
 
+    /// The objects, and the URL that stands for their root, for a query engine.
+    pub fn objects(&self) -> (&Url, &Arc<dyn ObjectStore>) {
+        (&self.url, &self.store)
+    }
+
     /// The URL of a key.
     pub(crate) fn url_of(&self, key: &str) -> Result<Url, LakeError> {
         self.url.join(key).map_err(|error| LakeError::store(format!("naming {key}"), error))

@@ -32,6 +32,7 @@ use serde_json::{Map, Value, json};
 use shared::clock;
 use uuid::Uuid;
 
+use crate::columns::{columns_of, covers, fitted, merged, of_columns};
 use crate::error::LakeError;
 use crate::layout::Layout;
 use crate::place::Place;
@@ -52,8 +53,8 @@ pub(crate) struct LakeTable {
     table: DeltaTable,
     /// The columns in files: those of the layout, and those that another version added.
     pub(crate) columns: SchemaRef,
-    /// Columns that this version adds.
-    added: Vec<StructField>,
+    /// The table's schema with what this version adds to it, where it adds something.
+    grown: Option<DataType>,
 }
 
 /// A file of a table.
@@ -100,13 +101,13 @@ impl LakeTable {
         let partition = layout.partition();
         let columns = layout.columns.fields().iter().map(|field| (**field).clone());
         let partition_field = arrow::datatypes::Field::new(partition, DataType::Utf8, true);
-        let columns =
-            kernel_fields(&Schema::new(columns.chain([partition_field]).collect::<Vec<_>>()))?;
+        let columns = Schema::new(columns.chain([partition_field]).collect::<Vec<_>>());
+        let columns: StructType = (&columns).try_into_kernel()?;
         let statistics: Vec<&str> = layout.statistics().collect();
         let created = CreateBuilder::new()
             .with_log_store(Arc::clone(&log))
             .with_table_name(layout.name.as_str())
-            .with_columns(columns)
+            .with_columns(columns.fields().cloned())
             .with_partition_columns([partition])
             .with_save_mode(SaveMode::Ignore)
             .with_configuration_property(
@@ -138,9 +139,10 @@ impl LakeTable {
             .await
             .map_err(|error| LakeError::table(&layout.name, "reading the log", error))?;
         let known: Schema = snapshot(layout, &table)?.schema().as_ref().try_into_arrow()?;
-        let (columns, new) = evolved(layout, &known);
-        let added = kernel_fields(&Schema::new(new))?;
-        Ok(Self { layout, table, columns, added })
+        let (ours, known) = (of_columns(&layout.columns), of_columns(&known));
+        let columns = columns_of(merged(&ours, &known), |name| name != layout.partition());
+        let grown = (!covers(&known, &ours)).then(|| merged(&known, &ours));
+        Ok(Self { layout, table, columns: Arc::new(columns), grown })
     }
 
     /// The version of the log.
@@ -228,8 +230,8 @@ impl LakeTable {
         let now = clock::now().as_micros() / 1000;
         let is_append = change.removed.is_empty();
         let mut actions = Vec::with_capacity(change.added.len() + change.removed.len() + 1);
-        if !self.added.is_empty() {
-            actions.push(Action::Metadata(self.with_added_columns()?));
+        if let Some(grown) = &self.grown {
+            actions.push(Action::Metadata(self.with_columns(grown.clone())?));
         }
         actions.extend(change.removed.iter().map(|file| {
             Action::Remove(Remove {
@@ -282,15 +284,16 @@ impl LakeTable {
         }
     }
 
-    fn with_added_columns(&self) -> Result<deltalake_core::kernel::Metadata, LakeError> {
+    fn with_columns(
+        &self,
+        columns: DataType,
+    ) -> Result<deltalake_core::kernel::Metadata, LakeError> {
         use deltalake_core::kernel::MetadataExt as _;
-        let state = snapshot(self.layout, &self.table)?;
-        let schema = state.schema();
-        let fields = schema.fields().cloned().chain(self.added.iter().cloned());
-        let failed = |error| LakeError::table(&self.layout.name, "adding columns", error);
-        let schema = StructType::try_new(fields)
-            .map_err(|error| LakeError::table(&self.layout.name, "adding columns", error))?;
-        state.metadata().clone().with_schema(&schema).map_err(failed)
+        let schema: StructType = (&columns_of(columns, |_| true)).try_into_kernel()?;
+        let metadata = snapshot(self.layout, &self.table)?.metadata().clone();
+        metadata
+            .with_schema(&schema)
+            .map_err(|error| LakeError::table(&self.layout.name, "adding columns", error))
     }
 
     pub(crate) fn into_inner(self) -> DeltaTable {
@@ -316,72 +319,6 @@ fn snapshot<'t>(
     table: &'t DeltaTable,
 ) -> Result<&'t deltalake_core::table::state::DeltaTableState, LakeError> {
     table.snapshot().map_err(|error| LakeError::table(&layout.name, "reading the log", error))
-}
-
-fn kernel_fields(schema: &Schema) -> Result<Vec<StructField>, LakeError> {
-    let schema: StructType = schema.try_into_kernel()?;
-    Ok(schema.fields().cloned().collect())
-}
-
-/// The columns of the layout and of the table together, and those that the table lacks.
-fn evolved(layout: &Layout, known: &Schema) -> (SchemaRef, Vec<arrow::datatypes::Field>) {
-    let is_new = |name: &str| known.index_of(name).is_err();
-    let new: Vec<_> = layout
-        .columns
-        .fields()
-        .iter()
-        .filter(|field| is_new(field.name()))
-        .map(|field| (**field).clone())
-        .collect();
-    let beyond = known.fields().iter().filter(|field| {
-        field.name() != layout.partition() && layout.columns.index_of(field.name()).is_err()
-    });
-    let columns: Vec<_> = layout.columns.fields().iter().chain(beyond).cloned().collect();
-    (Arc::new(Schema::new(columns)), new)
-}
-
-/// The batch with exactly these columns; what it lacks is null.
-pub(crate) fn fitted(batch: &RecordBatch, columns: &SchemaRef) -> Result<RecordBatch, LakeError> {
-    if batch.schema_ref() == columns {
-        return Ok(batch.clone());
-    }
-    let arrays = columns.fields().iter().map(|field| match batch.column_by_name(field.name()) {
-        None => Ok(new_null_array(field.data_type(), batch.num_rows())),
-        Some(column) if column.data_type() == field.data_type() => Ok(Arc::clone(column)),
-        Some(column) => grown(column, field.data_type()),
-    });
-    Ok(RecordBatch::try_new(Arc::clone(columns), arrays.collect::<Result<Vec<_>, LakeError>>()?)?)
-}
-
-/// A column of structs with the fields that another version gave them.
-fn grown(
-    column: &arrow::array::ArrayRef,
-    to: &DataType,
-) -> Result<arrow::array::ArrayRef, LakeError> {
-    use arrow::array::{ListArray, StructArray};
-    Ok(match (column.data_type(), to) {
-        (from, to) if from == to => Arc::clone(column),
-        (DataType::Struct(_), DataType::Struct(fields)) => {
-            let from = column.as_struct();
-            let children = fields.iter().map(|field| match from.column_by_name(field.name()) {
-                None => Ok(new_null_array(field.data_type(), from.len())),
-                Some(child) => grown(child, field.data_type()),
-            });
-            let children = children.collect::<Result<Vec<_>, LakeError>>()?;
-            Arc::new(StructArray::try_new(fields.clone(), children, from.nulls().cloned())?)
-        }
-        (DataType::List(_), DataType::List(item)) => {
-            let from = column.as_list::<i32>();
-            let items = grown(from.values(), item.data_type())?;
-            Arc::new(ListArray::try_new(
-                Arc::clone(item),
-                from.offsets().clone(),
-                items,
-                from.nulls().cloned(),
-            )?)
-        }
-        _ => arrow::compute::cast(column, to)?,
-    })
 }
 
 /// Reads the parts of a Parquet file that are asked for.

@@ -63,6 +63,11 @@ WHERE NOT o.deleted",
     },
 ];
 
+/// Every view with its query.
+pub fn views() -> impl Iterator<Item = (&'static str, String)> {
+    VIEWS.iter().map(|view| (view.name, view.sql.replace("{db}", "")))
+}
+
 /// The statements for Athena: a database, the tables that exist in `bucket`, and the views over them.
 ///
 /// Athena reads columns and files from each table's log, so a statement names the location only; it is run once.
