@@ -11,6 +11,7 @@ use url::{Host, Url};
 use crate::connector::{Connector, Source};
 use crate::error::Error;
 use crate::facts::{Pace, SourceFacts};
+use crate::identity::{IdentitySettings, Recognition};
 use crate::pseudonym::Pseudonyms;
 use crate::schema::Timestamp;
 pub use crate::secrets::SecretRef;
@@ -25,6 +26,10 @@ pub struct Settings {
     pub connections: BTreeMap<String, Connection>,
     /// The secret under which addresses and the like become keys. Absent: a file among the embedded stores' secrets.
     pub identity_key: Option<SecretRef>,
+    /// How people are recognised.
+    pub identity: IdentitySettings,
+    /// The secret itself, once unlocked.
+    pub pseudonyms: Option<Pseudonyms>,
     /// The folder of the settings file: secrets' files are relative to it.
     pub folder: PathBuf,
 }
@@ -321,8 +326,13 @@ impl Settings {
                     .map_err(|error| Error::Config(format!("identity_key: {}", error.message())))?,
             ),
         };
+        let identity = match table.remove("identity") {
+            None => IdentitySettings::default(),
+            Some(value) => IdentitySettings::deserialize(value)
+                .map_err(|error| Error::Config(format!("identity: {}", error.message())))?,
+        };
         if let Some(key) = table.keys().next() {
-            return Err(unknown_key(key, &["store", "identity_key", "connections"]));
+            return Err(unknown_key(key, &["store", "identity_key", "identity", "connections"]));
         }
         let connections = connections
             .into_iter()
@@ -340,7 +350,14 @@ impl Settings {
                 Ok((name, connection))
             })
             .collect::<Result<_, Error>>()?;
-        Ok(Self { store, connections, identity_key, folder: folder.into() })
+        Ok(Self {
+            store,
+            connections,
+            identity_key,
+            identity,
+            pseudonyms: None,
+            folder: folder.into(),
+        })
     }
 
     /// Reads the secret under which addresses and the like become keys; without one, rows that need it are quarantined.
@@ -354,9 +371,18 @@ impl Settings {
 
     /// The same, with the secret at hand.
     pub fn unlock_with(&mut self, pseudonyms: &Pseudonyms) {
+        self.pseudonyms = Some(pseudonyms.clone());
         for connection in self.connections.values_mut() {
             connection.pseudonyms = pseudonyms.clone();
         }
+    }
+}
+
+impl Settings {
+    /// How people are recognised; none before [`Settings::unlock`] or without a secret.
+    pub fn recognition(&self) -> Option<Recognition> {
+        let pseudonyms = self.pseudonyms.clone()?;
+        Some(Recognition::new(self.identity.clone(), pseudonyms))
     }
 }
 

@@ -17,6 +17,8 @@ pub enum Point {
     BetweenRecords,
     /// All of the page's records are in DynamoDB.
     AfterRecords,
+    /// What changes did to people has landed, and is not remembered.
+    AfterTold,
     /// The cursor is saved.
     AfterCursor,
     /// The ledger is stored, the lease not yet given back.
@@ -50,6 +52,7 @@ impl Point {
         Self::AfterQuarantine,
         Self::BetweenRecords,
         Self::AfterRecords,
+        Self::AfterTold,
         Self::AfterCursor,
         Self::AfterLedger,
         Self::AfterDeliveryStored,
@@ -72,6 +75,7 @@ impl Point {
             Self::AfterQuarantine => "after_quarantine",
             Self::BetweenRecords => "between_records",
             Self::AfterRecords => "after_records",
+            Self::AfterTold => "after_told",
             Self::AfterCursor => "after_cursor",
             Self::AfterLedger => "after_ledger",
             Self::AfterDeliveryStored => "after_delivery_stored",

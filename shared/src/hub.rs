@@ -136,7 +136,8 @@ impl Hub {
                 Ok((connection.name.clone(), Arc::new(client)))
             })
             .collect::<Result<_, Error>>()?;
-        Ok(Self { settings, secrets, landing: Landing::new(stores), state, clients })
+        let landing = Landing::new(stores, settings.recognition());
+        Ok(Self { settings, secrets, landing, state, clients })
     }
 
     /// The settings.

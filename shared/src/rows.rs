@@ -165,6 +165,13 @@ pub struct Mapped {
     pub drifted: Vec<&'static str>,
 }
 
+impl Mapped {
+    /// One row and nothing else.
+    pub(crate) fn one(draft: Draft) -> Self {
+        Self { drafts: vec![draft], present: Vec::new(), filtered: None, drifted: Vec::new() }
+    }
+}
+
 impl<'c> Rows<'c> {
     /// An empty collection.
     pub fn new(context: MapContext<'c>) -> Self {

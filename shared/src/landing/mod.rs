@@ -13,16 +13,17 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 pub use objects::{Created, Objects, compress, decompress};
-pub use records::{ItemKey, Records};
+pub use records::Records;
 
 use crate::clock;
 use crate::config::Connection;
 use crate::crash::{Point, point};
 use crate::error::{Error, Invalid, json_reason};
 use crate::fields::Fields;
+use crate::identity::{Pending, People, Recognition};
 use crate::ledger::{Ledger, Outcome, Run};
 use crate::roster::{Group, Roster};
-use crate::rows::{MapContext, Mapped, Rows};
+use crate::rows::{Draft, MapContext, Mapped, Rows};
 use crate::schema::{Sha256, Timestamp};
 use crate::stores::Stores;
 use sheet::Sheet;
@@ -196,16 +197,31 @@ pub struct Landing {
     objects: Objects,
     records: Records,
     roster: Roster,
+    recognition: Option<Recognition>,
+    people: People,
 }
 
 impl Landing {
-    /// The landing zone of a deployment.
-    pub fn new(stores: &Stores) -> Self {
+    /// The landing zone of a deployment; without `recognition` nobody is recognised.
+    pub fn new(stores: &Stores, recognition: Option<Recognition>) -> Self {
+        let rules = recognition.as_ref().map(|how| how.settings.rules.clone()).unwrap_or_default();
         Self {
             objects: Objects::new(stores),
             records: Records::new(stores),
             roster: Roster::new(stores),
+            recognition,
+            people: People::new(stores, rules),
         }
+    }
+
+    /// Who is who among the records that have landed.
+    pub fn people(&self) -> &People {
+        &self.people
+    }
+
+    /// How people are recognised, where the settings name a secret for it.
+    pub fn recognition(&self) -> Option<&Recognition> {
+        self.recognition.as_ref()
     }
 
     /// The bucket.
@@ -248,7 +264,7 @@ impl Landing {
         batch: Batch<'_>,
         attempts: impl Iterator<Item = Attempt<'_>>,
     ) -> Result<Ledger, Error> {
-        let mut sheet = Sheet::new(batch);
+        let mut sheet = Sheet::new(batch, self.recognition.as_ref());
         for attempt in attempts {
             sheet.add(attempt)?;
         }
@@ -274,6 +290,7 @@ impl Landing {
         if batch.customers {
             self.records.write(&sheet.writes(&known, &landing_key)).await?;
             point(Point::AfterRecords);
+            self.tell(batch, sheet.pending(&known)).await?;
         }
         for object in batch.kept {
             let group = Group { connection: batch.place.connection, object };
@@ -281,6 +298,38 @@ impl Landing {
             self.roster.forget(group, &sheet.buried(object)).await?;
         }
         Ok(ledger)
+    }
+
+    /// Lands what these changes did to people, `identity.merged` and `identity.split`, and remembers that it is told.
+    async fn tell(&self, batch: Batch<'_>, pending: Vec<Pending>) -> Result<(), Error> {
+        if pending.is_empty() {
+            return Ok(());
+        }
+        let mut news = self.people.news(pending).await?;
+        if !news.events.is_empty() {
+            let nothing = BTreeSet::new();
+            let place = Place { source: "tributary", connection: "identity", stream: "people" };
+            let batch = Batch { place, kept: &nothing, expected: false, full_pass: false, ..batch };
+            let events = std::mem::take(&mut news.events).into_iter();
+            let told = events.map(|(id, event)| Attempt {
+                number: 0,
+                record: RawValue::NULL,
+                mapped: Ok(Mapped::one(Draft {
+                    object: "person",
+                    id,
+                    version: event.occurred_at.as_micros(),
+                    updated_at: None,
+                    deleted: false,
+                    only_if_known: false,
+                    subject: Some(event.subject_key.clone()),
+                    entity: event.into(),
+                })),
+            });
+            // Events are no people's records, so this lands and tells nothing further.
+            Box::pin(self.land(batch, told)).await?;
+        }
+        point(Point::AfterTold);
+        self.people.remember(news).await
     }
 
     /// Reports how a run ended, for the table `ledger`: `reports/<connection>/<stream>/dt=<day>/run-<start>.ndjson.zst`.

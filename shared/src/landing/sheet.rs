@@ -4,10 +4,12 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ops::Range;
 
-use super::records::{Body, ItemKey, Known, Write};
+use super::records::{Body, Known, Write, item_of};
 use super::{Attempt, Batch, Created, MAPPER_VERSION, Place, Quarantined, Report};
 use crate::clock;
 use crate::error::{Error, Invalid, json_reason};
+use crate::identity::{Evidence, Pending, Recognition, Untold};
+use crate::items::ItemKey;
 use crate::ledger::Ledger;
 use crate::rows::Draft;
 use crate::schema::{
@@ -20,6 +22,7 @@ const INLINE_ROW: usize = 350 * 1024;
 /// The rows of one page or delivery.
 pub(super) struct Sheet<'a> {
     pub(super) batch: Batch<'a>,
+    recognition: Option<&'a Recognition>,
     pub(super) rows: Vec<Row>,
     /// Quarantined records, a line each.
     pub(super) quarantine: Vec<u8>,
@@ -43,6 +46,8 @@ pub(super) struct Row {
     content: Range<usize>,
     table: Table,
     provenance: Provenance,
+    /// Of a person's record: what it says about who it is.
+    evidence: Option<Evidence>,
     only_if_known: bool,
     fate: Fate,
 }
@@ -60,9 +65,10 @@ enum Fate {
 }
 
 impl<'a> Sheet<'a> {
-    pub(super) fn new(batch: Batch<'a>) -> Self {
+    pub(super) fn new(batch: Batch<'a>, recognition: Option<&'a Recognition>) -> Self {
         Self {
             batch,
+            recognition: recognition.filter(|_| batch.customers),
             rows: Vec::new(),
             quarantine: Vec::new(),
             quarantine_report: Vec::new(),
@@ -161,7 +167,8 @@ impl<'a> Sheet<'a> {
         // The line ends in the content, a brace and a line break.
         let content_end = self.buffer.len() - 2;
         self.rows.push(Row {
-            item: ItemKey::of(&draft.entity, &provenance),
+            item: item_of(&draft.entity, &provenance),
+            evidence: self.evidence(&draft.entity, &provenance),
             record,
             line: from..self.buffer.len(),
             content: content_end - self.content.bytes.len()..content_end,
@@ -170,6 +177,13 @@ impl<'a> Sheet<'a> {
             only_if_known: draft.only_if_known,
             fate: Fate::Newer { missed: false },
         });
+    }
+
+    fn evidence(&self, entity: &Entity, provenance: &Provenance) -> Option<Evidence> {
+        let (Some(recognition), Entity::PersonRecord(person)) = (self.recognition, entity) else {
+            return None;
+        };
+        recognition.evidence(provenance, person).ok()
     }
 
     /// Compares each row with what is known and with the rows before it.
@@ -293,9 +307,36 @@ impl<'a> Sheet<'a> {
                 let small = content.len() <= INLINE_ROW;
                 let body = if small { Body::Inline(content) } else { Body::Pointer(landing_key) };
                 let (table, provenance) = (row.table, &row.provenance);
-                Some(Write { item, table, provenance, body, before: known.get(item) })
+                let (evidence, before) = (row.evidence.as_ref(), known.get(item));
+                Some(Write { item, table, provenance, body, evidence, before })
             })
             .collect()
+    }
+
+    /// The people's records of which nobody has been told yet what has changed, be it now or before a crash.
+    pub(super) fn pending(&self, known: &HashMap<ItemKey, Known>) -> Vec<Pending> {
+        let mut pending = HashMap::new();
+        for row in self.rows.iter().filter(|row| row.evidence.is_some()) {
+            let Some((item, evidence)) = row.item.as_ref().zip(row.evidence.as_ref()) else {
+                continue;
+            };
+            let before = known.get(item);
+            let earlier = before.and_then(|before| before.untold.as_ref());
+            let (untold, version) = match row.fate {
+                Fate::Newer { .. } => {
+                    let said = before.and_then(|before| before.evidence.as_ref());
+                    (Untold::after(earlier, said, evidence), row.provenance.version())
+                }
+                _ => (earlier.cloned(), before.map(|before| before.version).unwrap_or_default()),
+            };
+            let record = row.provenance.record_key.clone();
+            let received_at = self.batch.received_at;
+            if let Some(untold) = untold {
+                // Of several versions in one page the last, which is the newest, was written.
+                pending.insert(record.clone(), Pending { record, version, untold, received_at });
+            }
+        }
+        pending.into_values().collect()
     }
 }
 

@@ -37,6 +37,7 @@ const fn situation(point: Point) -> Situation {
         | Point::AfterLanding
         | Point::BetweenRecords
         | Point::AfterRecords
+        | Point::AfterTold
         | Point::AfterCursor => Situation::Page,
         Point::AfterQuarantine => Situation::BadPage,
         Point::AfterDeliveryStored | Point::AfterDeliveryLanded | Point::AfterDeliveryDone => {
