@@ -13,6 +13,7 @@ pub mod facts;
 pub mod fields;
 pub mod http;
 pub mod hub;
+pub mod identity;
 pub mod inbox;
 pub mod lambda;
 pub mod landing;
