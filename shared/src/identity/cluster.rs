@@ -68,17 +68,16 @@ impl<'a> Cluster<'a> {
         names: &mut Names<'a>,
         config: &SolveConfig,
     ) -> Option<Reason> {
+        let tier = edge.strength.tier;
+        let agreement = names.of_groups(&self.names, &other.names);
+        if tier >= EXACT && agreement == Agreement::Disagree {
+            return Some(Reason::NamesDisagree);
+        }
         if self.clashes(other) {
             return Some(Reason::Exclusive);
         }
-        if edge.strength.tier >= EXACT {
-            match names.of_groups(&self.names, &other.names) {
-                Agreement::Disagree => return Some(Reason::NamesDisagree),
-                Agreement::Unknown if edge.strength.tier >= NEEDS_NAME => {
-                    return Some(Reason::NamesUnknown);
-                }
-                Agreement::Agree | Agreement::Unknown => {}
-            }
+        if tier >= NEEDS_NAME && agreement == Agreement::Unknown {
+            return Some(Reason::NamesUnknown);
         }
         if too_many(&self.emails, &other.emails, config.most_emails) {
             return Some(Reason::TooManyEmails);
