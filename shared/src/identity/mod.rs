@@ -8,6 +8,10 @@
 //! - Ids that mean something only within one connection are compared as `connection:value`, see [`qualify`].
 //! - An identifier carried by too many records, or by records that are provably more than two people, is *shared*: it
 //!   reaches people and recognises nobody, see [`is_shared`].
+//! - An exact identifier whose records bear different given names is *contested*, as a family's mailbox is: it joins by
+//!   name only, as a phone does. A nameless record on it goes to nobody rather than to whoever comes first.
+//! - Where a name is needed, one that is a part of the other is enough (`A. Holm` and `Ann Holm`), for the names of two
+//!   groups of records must never disagree.
 //! - Edges join pairs of records, not records with identifiers: when a family's mailbox cannot join its two owners, each
 //!   owner's own records must still find each other.
 //! - A deleted record leaves its person and belongs to nobody. A record of an organisation stands alone: it has an id, so
@@ -26,15 +30,12 @@ mod fold;
 mod household;
 mod ids;
 mod key;
-pub mod live;
 mod names;
 mod overrides;
 mod partition;
 mod qualify;
-mod recognition;
 mod solve;
 mod survivors;
-mod told;
 mod union;
 
 pub use blob::{blobs, is_shared};
@@ -46,15 +47,12 @@ pub use fold::fold_email;
 pub use household::households;
 pub use ids::{aliases, person_id_of};
 pub use key::{IdentifierKey, IdentifierKeyError, IdentityKey};
-pub use live::{Carriers, People, Surroundings};
 pub use names::{Agreement, Name};
 pub use overrides::{Override, Ruling};
 pub use partition::{Candidate, Household, Partition, Person, Reason, Strength};
 pub use qualify::{Qualified, qualify};
-pub use recognition::{IdentitySettings, Recognition};
 pub use solve::solve;
 pub use survivors::{Claim, Gathered, Member, Ranks, Survivor, Survivors, survivors};
-pub(crate) use told::{Pending, Untold};
 
 #[cfg(test)]
 mod tests;
