@@ -30,12 +30,15 @@ mod fold;
 mod household;
 mod ids;
 mod key;
+pub mod live;
 mod names;
 mod overrides;
 mod partition;
 mod qualify;
+mod recognition;
 mod solve;
 mod survivors;
+mod told;
 mod union;
 
 pub use blob::{blobs, is_shared};
@@ -47,12 +50,15 @@ pub use fold::fold_email;
 pub use household::households;
 pub use ids::{aliases, person_id_of};
 pub use key::{IdentifierKey, IdentifierKeyError, IdentityKey};
+pub use live::{Carriers, People, Surroundings};
 pub use names::{Agreement, Name};
 pub use overrides::{Override, Ruling};
 pub use partition::{Candidate, Household, Partition, Person, Reason, Strength};
 pub use qualify::{Qualified, qualify};
+pub use recognition::{IdentitySettings, Recognition};
 pub use solve::solve;
 pub use survivors::{Claim, Gathered, Member, Ranks, Survivor, Survivors, survivors};
+pub(crate) use told::{Pending, Untold};
 
 #[cfg(test)]
 mod tests;
