@@ -1,10 +1,9 @@
 //! Compares two records field by field: which level each field reaches.
 
 use super::normalise::UNKNOWN;
-use super::person::Field;
 use super::plan::{Comparison, Level, Plan};
 use super::similarity::{edits, edits_at_least, jaro_winkler, may_reach};
-use super::table::{ABSENT, Table, Term};
+use super::table::{ABSENT, CELLS, Table, Term};
 
 /// Eleven fields, and at most five groups whose values may change places.
 pub(crate) const SIGNALS: usize = 16;
@@ -27,34 +26,48 @@ pub(crate) struct Pattern {
     pub(crate) rarity: [f32; SIGNALS],
 }
 
-/// The pattern of two records, the same from either; the signals are those of [`signals`].
-pub(crate) fn compare(table: &Table<'_>, plan: &Plan, a: u32, b: u32) -> Pattern {
-    let (a, b) = (a as usize, b as usize);
-    let mut pattern = Pattern::default();
-    let mut signal = 0;
-    for comparison in &plan.comparisons {
-        let (order, places) = align(table, comparison, &table.cells[a], &table.cells[b]);
-        let first = signal;
-        for (field, place) in comparison.fields.iter().zip(places) {
-            let (field, other) = (field.cell(), comparison.fields[place].cell());
-            let (x, y) = (table.cells[a][field], table.cells[b][other]);
-            if x != ABSENT && x == y {
-                pattern.outcomes[signal] = 1;
-                pattern.rarity[signal] = table.rarity[a][field].min(table.rarity[b][other]);
-            } else if x != ABSENT && y != ABSENT {
-                pattern.outcomes[signal] = level(&comparison.levels, table.term(x), table.term(y));
+/// Compares by a plan.
+pub(crate) struct Comparer<'t> {
+    pub(crate) table: &'t Table<'t>,
+    pub(crate) plan: &'t Plan,
+    /// How rare each record's values are, from [`Table::rarity`]; empty while that is unknown.
+    pub(crate) rarity: Vec<[f32; CELLS]>,
+}
+
+impl Comparer<'_> {
+    /// The pattern of two records, the same from either; the signals are those of [`signals`].
+    pub(crate) fn compare(&self, a: u32, b: u32) -> Pattern {
+        let (a, b) = (a as usize, b as usize);
+        let (of_a, of_b) = (&self.table.cells[a], &self.table.cells[b]);
+        let mut pattern = Pattern::default();
+        let mut signal = 0;
+        for comparison in &self.plan.comparisons {
+            let (order, places) = align(self.table, comparison, of_a, of_b);
+            let first = signal;
+            for (field, place) in comparison.fields.iter().zip(places) {
+                let (field, other) = (field.cell(), comparison.fields[place].cell());
+                let (x, y) = (of_a[field], of_b[other]);
+                if x != ABSENT && x == y {
+                    pattern.outcomes[signal] = 1;
+                    if let Some((a, b)) = self.rarity.get(a).zip(self.rarity.get(b)) {
+                        pattern.rarity[signal] = a[field].min(b[other]);
+                    }
+                } else if x != ABSENT && y != ABSENT {
+                    let (x, y) = (self.table.term(x), self.table.term(y));
+                    pattern.outcomes[signal] = level(&comparison.levels, x, y);
+                }
+                signal += 1;
             }
-            signal += 1;
-        }
-        if comparison.fields.len() > 1 {
-            if order == CHANGED_PLACES {
-                pattern.settle(first, places);
+            if comparison.fields.len() > 1 {
+                if order == CHANGED_PLACES {
+                    pattern.settle(first, places);
+                }
+                pattern.outcomes[signal] = order;
+                signal += 1;
             }
-            pattern.outcomes[signal] = order;
-            signal += 1;
         }
+        pattern
     }
-    pattern
 }
 
 impl Pattern {
@@ -98,8 +111,8 @@ pub(crate) fn signals(plan: &Plan) -> Vec<(String, Vec<String>)> {
 fn align(
     table: &Table<'_>,
     comparison: &Comparison,
-    a: &[u32; Field::ALL.len()],
-    b: &[u32; Field::ALL.len()],
+    a: &[u32; CELLS],
+    b: &[u32; CELLS],
 ) -> (u8, [usize; 3]) {
     // As they are, or two exchanged: orders that read the same from either record.
     const ORDERS: [[usize; 3]; 4] = [[0, 1, 2], [1, 0, 2], [0, 2, 1], [2, 1, 0]];

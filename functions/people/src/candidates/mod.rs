@@ -45,7 +45,7 @@ pub use person::{Field, People, Person};
 pub use plan::{Comparison, Key, Level, Plan, PlanError, Rule};
 
 use blocking::Blocks;
-use compare::{SILENT, compare};
+use compare::{Comparer, SILENT};
 use model::{Weights, probability};
 use table::Table;
 
@@ -112,46 +112,51 @@ impl Effort {
 pub fn candidates(people: &People, plan: &Plan) -> Result<Found, PlanError> {
     plan.check()?;
     let table = Table::new(people);
-    let model = train::train(&table, &Blocks::new(&table, plan), plan);
-    Ok(score(&table, model))
+    let blocks = Blocks::new(&table, plan);
+    let model = train::train(&table, &blocks, plan);
+    Ok(score(&table, &blocks, model))
 }
 
 /// Finds the candidates by a model learnt earlier.
 pub fn candidates_by(people: &People, model: Model) -> Result<Found, PlanError> {
     model.plan.check()?;
-    Ok(score(&Table::new(people), model))
+    let table = Table::new(people);
+    let blocks = Blocks::new(&table, &model.plan);
+    Ok(score(&table, &blocks, model))
 }
 
-fn score(table: &Table<'_>, model: Model) -> Found {
-    let blocks = Blocks::new(table, &model.plan);
+fn score(table: &Table<'_>, blocks: &Blocks<'_>, model: Model) -> Found {
     let weights = model.weights();
+    let rarity = table.rarity(|field| model.exact_u(field));
+    let comparer = Comparer { table, plan: &model.plan, rarity };
     let mut pairs = blocks.visit(|a, b| {
-        let pattern = compare(table, &model.plan, a, b);
+        let pattern = comparer.compare(a, b);
         let bits = weights.total(&pattern.outcomes, pattern.total_rarity());
         (probability(bits) >= model.plan.least_probability).then_some((bits, a, b))
     });
     pairs.par_sort_unstable_by(|x, y| y.0.total_cmp(&x.0).then((x.1, x.2).cmp(&(y.1, y.2))));
     let pairs = assign::one_to_one(table, pairs);
     let candidates =
-        pairs.par_iter().map(|(bits, a, b)| explain(table, &model, &weights, *bits, *a, *b));
+        pairs.par_iter().map(|(bits, a, b)| explain(&comparer, &model, &weights, *bits, *a, *b));
     let effort = Effort {
         records: table.len() as u64,
         possible: table.comparable_pairs(),
         compared: blocks.pairs(),
         bounded_blocks: blocks.bounded(),
     };
-    Found { candidates: candidates.collect(), effort, model }
+    let candidates = candidates.collect();
+    Found { candidates, effort, model }
 }
 
 fn explain(
-    table: &Table<'_>,
+    comparer: &Comparer<'_>,
     model: &Model,
     weights: &Weights,
     bits: f64,
     a: u32,
     b: u32,
 ) -> Candidate {
-    let pattern = compare(table, &model.plan, a, b);
+    let pattern = comparer.compare(a, b);
     let outcomes = model.signals.iter().zip(pattern.outcomes).zip(pattern.rarity).enumerate();
     let contributions = outcomes.filter(|(_, ((_, outcome), _))| *outcome != SILENT).map(
         |(number, ((signal, outcome), rarity))| Contribution {
@@ -161,8 +166,8 @@ fn explain(
         },
     );
     Candidate {
-        a: table.records[a as usize].key.clone(),
-        b: table.records[b as usize].key.clone(),
+        a: comparer.table.records[a as usize].key.clone(),
+        b: comparer.table.records[b as usize].key.clone(),
         bits,
         probability: probability(bits),
         contributions: contributions.collect(),

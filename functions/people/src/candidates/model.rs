@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use smol_str::SmolStr;
 
-use super::compare::{SIGNALS, SILENT, signals};
+use super::compare::{SIGNALS, signals};
+use super::person::Field;
 use super::plan::Plan;
 
 /// A trained model: the plan and its parameters. Serialise it to say later why a pair was found.
@@ -76,18 +77,31 @@ impl Model {
         SmolStr::from(format!("fs-{short}"))
     }
 
+    /// Weights of patterns whose rarity is known.
     pub(crate) fn weights(&self) -> Weights {
-        let mut weights = Weights { prior: self.prior_bits, bits: Vec::new() };
-        for signal in &self.signals {
-            let mut bits: Vec<_> = signal.outcomes.iter().map(|outcome| outcome.bits).collect();
-            // Agreeing exactly counts for as much as this value is rare, not as values are on average.
-            if let Some((bits, exact)) = bits.first_mut().zip(signal.outcomes.first()) {
+        let mut weights = self.average_weights();
+        // Agreeing exactly counts for as much as this value is rare, not as values are on average.
+        for (bits, signal) in weights.bits.iter_mut().zip(&self.signals) {
+            if let Some((bits, exact)) = bits.get_mut(1).zip(signal.outcomes.first()) {
                 *bits += exact.u.log2();
             }
-            bits.insert(usize::from(SILENT), 0.0);
-            weights.bits.push(bits);
         }
         weights
+    }
+
+    /// Weights of patterns whose rarity is not known.
+    pub(crate) fn average_weights(&self) -> Weights {
+        let bits = |signal: &Signal| {
+            let outcomes = signal.outcomes.iter().map(|outcome| outcome.bits);
+            std::iter::once(0.0).chain(outcomes).collect()
+        };
+        Weights { prior: self.prior_bits, bits: self.signals.iter().map(bits).collect() }
+    }
+
+    /// How often strangers have the same value in a field.
+    pub(crate) fn exact_u(&self, field: Field) -> f64 {
+        let signal = self.signals.iter().find(|signal| signal.name == field.name());
+        signal.and_then(|signal| signal.outcomes.first()).map_or(1.0, |exact| exact.u)
     }
 }
 

@@ -9,9 +9,6 @@ use super::person::{Field, People, Person};
 
 pub(crate) const CELLS: usize = Field::ALL.len();
 
-/// Values are counted as if so many more people had others: in a small table, everything would be common.
-const OTHERS: f64 = 50.0;
-
 /// The id of the absent value.
 pub(crate) const ABSENT: u32 = 0;
 
@@ -35,8 +32,6 @@ pub(crate) struct Table<'p> {
     pub(crate) records: Vec<&'p Person>,
     /// The terms of each record, by field.
     pub(crate) cells: Vec<[u32; CELLS]>,
-    /// How rare each of them is in its field, in bits.
-    pub(crate) rarity: Vec<[f32; CELLS]>,
     terms: Vec<Term>,
     /// For each record, the number of its source if that holds nobody twice.
     clean_source: Vec<Option<u32>>,
@@ -62,9 +57,7 @@ impl<'p> Table<'p> {
         let clean: BTreeSet<_> = people.without_duplicates.iter().collect();
         let number = |source| clean.iter().position(|clean| *clean == source).map(|n| n as u32);
         let clean_source = records.iter().map(|person| number(&person.source)).collect();
-        let mut table = Self { rarity: Vec::new(), records, cells, terms, clean_source };
-        table.count();
-        table
+        Self { records, cells, terms, clean_source }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -75,24 +68,28 @@ impl<'p> Table<'p> {
         &self.terms[id as usize]
     }
 
-    /// Counts how common each value is in its field.
-    fn count(&mut self) {
-        self.rarity = vec![[0.0; CELLS]; self.len()];
+    /// How rare each record's values are in their fields, in bits.
+    ///
+    /// `u` is how often strangers agree on the field. Counts alone cannot tell how rare a value is
+    /// that the table has twice, so they are taken as if 1/`u` more people had other values.
+    pub(crate) fn rarity(&self, u: impl Fn(Field) -> f64 + Sync) -> Vec<[f32; CELLS]> {
+        let mut rarity = vec![[0.0; CELLS]; self.len()];
         let mut tally = vec![0_u32; self.terms.len()];
-        for field in 0..CELLS {
-            let mut known = OTHERS;
-            for cells in self.cells.iter().filter(|cells| cells[field] != ABSENT) {
-                tally[cells[field] as usize] += 1;
-                known += 1.0;
+        for field in Field::ALL {
+            let (cell, mut people) = (field.cell(), 1.0 / u(field));
+            for cells in self.cells.iter().filter(|cells| cells[cell] != ABSENT) {
+                tally[cells[cell] as usize] += 1;
+                people += 1.0;
             }
-            for (cells, rarity) in self.cells.iter().zip(&mut self.rarity) {
-                if cells[field] != ABSENT {
-                    rarity[field] =
-                        f64::log2(known / f64::from(tally[cells[field] as usize])) as f32;
+            for (cells, rarity) in self.cells.iter().zip(&mut rarity) {
+                if cells[cell] != ABSENT {
+                    let times = f64::from(tally[cells[cell] as usize]);
+                    rarity[cell] = f64::log2(people / times) as f32;
                 }
             }
             tally.fill(0);
         }
+        rarity
     }
 
     /// Whether two records may be one person: not two of a source that holds nobody twice.

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::blocking::Blocks;
-use super::compare::{Pattern, SIGNALS, compare, signals};
+use super::compare::{Comparer, Pattern, SIGNALS, signals};
 use super::model::{Model, Rates, Weights, probability};
 use super::plan::Plan;
 use super::table::Table;
@@ -29,57 +29,97 @@ struct Seen {
 /// A pair that no rule brings together counts as strangers, so the prior is that of all pairs, and a
 /// block's condition needs no correction: its pairs agree on the key, and are paid for that by `u`.
 pub(crate) fn train(table: &Table<'_>, blocks: &Blocks<'_>, plan: &Plan) -> Model {
-    let all = table.comparable_pairs().max(1) as f64;
-    let compared = blocks.pairs();
-    let stride = compared.div_ceil(u64::from(plan.training_pairs.max(1))).max(1);
-    let likely = blocks.visit(|a, b| {
-        let chosen = scramble(plan.seed ^ (u64::from(a) << 32 | u64::from(b))) % stride == 0;
-        chosen.then(|| compare(table, plan, a, b))
-    });
-    let likely = counted(likely);
-    let random = counted(sample(table, plan));
+    let stride = blocks.pairs().div_ceil(u64::from(plan.training_pairs.max(1))).max(1);
+    let likely = |comparer: &Comparer<'_>| {
+        counted(blocks.visit(|a, b| {
+            let chosen = scramble(plan.seed ^ (u64::from(a) << 32 | u64::from(b))) % stride == 0;
+            chosen.then(|| comparer.compare(a, b))
+        }))
+    };
+    let averages = Comparer { table, plan, rarity: Vec::new() };
+    let random = counted(sample(&averages));
+    let start = Learnt {
+        rates: guess(plan),
+        prior: (0.5 / table.len().max(1) as f64).min(0.5),
+        possible: table.comparable_pairs().max(1) as f64,
+        stride: stride as f64,
+    };
+    // At first as values are on average. Then how rare a value is can be told, and only strangers'
+    // rates stay as they are: they are averages.
+    let average = start.learn(plan, Model::average_weights, &likely(&averages), Some(&random));
+    let model = average.model(plan);
+    let rarity = table.rarity(|field| model.exact_u(field));
+    let likely = likely(&Comparer { table, plan, rarity });
+    average.learn(plan, Model::weights, &likely, None).model(plan)
+}
 
-    let guess = guess(plan);
-    let mut rates = guess.clone();
-    let mut prior = (0.5 / table.len().max(1) as f64).min(0.5);
-    let mut model = Model::new(plan, prior, &rates);
-    for _ in 0..ITERATIONS {
-        let weights = model.weights();
-        let (same, matches) = rates_of(&likely, &guess, |seen| belief(&weights, seen));
-        let (strangers, _) = rates_of(&random, &guess, |seen| 1.0 - belief(&weights, seen));
-        let mut moved = 0.0_f64;
-        for (signal, rates) in rates.iter_mut().enumerate() {
-            let is_order = plan_order(plan, signal);
-            for (outcome, (m, u)) in rates.iter_mut().enumerate() {
-                let new = (same[signal][outcome].0, strangers[signal][outcome].1);
-                // Strangers' values fit in one order as well as in another, and the fit itself is
-                // paid for where they are compared.
-                let new = if is_order { (new.0, 1.0) } else { new };
-                moved = moved.max((new.0 - *m).abs()).max((new.1 - *u).abs());
-                (*m, *u) = new;
+/// Where the expectation maximisation stands.
+struct Learnt {
+    rates: Rates,
+    prior: f64,
+    /// Pairs that may be one person.
+    possible: f64,
+    /// One in so many compared pairs is learnt from.
+    stride: f64,
+}
+
+impl Learnt {
+    fn model(&self, plan: &Plan) -> Model {
+        Model::new(plan, self.prior, &self.rates)
+    }
+
+    fn learn(
+        mut self,
+        plan: &Plan,
+        weights: impl Fn(&Model) -> Weights,
+        likely: &[Seen],
+        random: Option<&[Seen]>,
+    ) -> Self {
+        let guess = guess(plan);
+        let orders = orders(plan);
+        for _ in 0..ITERATIONS {
+            let weights = weights(&self.model(plan));
+            let (same, matches) = rates_of(likely, &guess, |seen| belief(&weights, seen));
+            let strangers = random
+                .map(|random| rates_of(random, &guess, |seen| 1.0 - belief(&weights, seen)).0);
+            let mut moved = 0.0_f64;
+            for (signal, rates) in self.rates.iter_mut().enumerate() {
+                for (outcome, (m, u)) in rates.iter_mut().enumerate() {
+                    let new_m = same[signal][outcome].0;
+                    // Strangers' values fit in one order as well as in another, and the fit itself
+                    // is paid for where they are compared.
+                    let new_u = match &strangers {
+                        _ if orders.contains(&signal) => 1.0,
+                        Some(strangers) => strangers[signal][outcome].1,
+                        None => *u,
+                    };
+                    moved = moved.max((new_m - *m).abs()).max((new_u - *u).abs());
+                    (*m, *u) = (new_m, new_u);
+                }
+            }
+            let share = (matches * self.stride + 1e-3) / (self.possible + 2e-3);
+            self.prior = share.clamp(1e-15, 0.5);
+            if moved < CONVERGED {
+                break;
             }
         }
-        prior = ((matches * stride as f64 + 1e-3) / (all + 2e-3)).clamp(1e-15, 0.5);
-        model = Model::new(plan, prior, &rates);
-        if moved < CONVERGED {
-            break;
-        }
+        self
     }
-    model
 }
 
 fn belief(weights: &Weights, seen: &Seen) -> f64 {
     probability(weights.total(&seen.outcomes, seen.rarity))
 }
 
-fn plan_order(plan: &Plan, signal: usize) -> bool {
-    let mut next = 0;
-    plan.comparisons.iter().any(|comparison| {
-        next += comparison.fields.len();
-        let order = comparison.fields.len() > 1;
-        next += usize::from(order);
-        order && next == signal + 1
-    })
+/// The signals that tell whether values changed places.
+fn orders(plan: &Plan) -> Vec<usize> {
+    let mut signals = 0;
+    let ends = plan.comparisons.iter().filter_map(|comparison| {
+        let several = comparison.fields.len() > 1;
+        signals += comparison.fields.len() + usize::from(several);
+        several.then(|| signals - 1)
+    });
+    ends.collect()
 }
 
 /// The first guess, to which rates fall back where there is nothing to learn from.
@@ -145,26 +185,23 @@ fn counted(patterns: Vec<Pattern>) -> Vec<Seen> {
 }
 
 /// Random pairs, or all where there are few.
-fn sample(table: &Table<'_>, plan: &Plan) -> Vec<Pattern> {
-    let n = table.len() as u64;
-    let matching =
-        |a: u32, b: u32| (a < b && table.comparable(a, b)).then(|| compare(table, plan, a, b));
+fn sample(comparer: &Comparer<'_>) -> Vec<Pattern> {
+    let (table, plan) = (comparer.table, comparer.plan);
+    let n = table.len() as u32;
+    let pattern =
+        |a: u32, b: u32| (a < b && table.comparable(a, b)).then(|| comparer.compare(a, b));
     if table.comparable_pairs() <= u64::from(plan.sample) {
-        let all = 0..n as u32;
-        return all
-            .into_par_iter()
-            .flat_map_iter(|a| (a + 1..n as u32).filter_map(move |b| matching(a, b)))
-            .collect();
+        let all = (0..n).into_par_iter();
+        return all.flat_map_iter(|a| (a + 1..n).filter_map(move |b| pattern(a, b))).collect();
     }
-    // Half of the pairs drawn are in the wrong order; of two clean sources half again are inside one.
-    let draws = 0..u64::from(plan.sample) * 2;
-    draws
-        .into_par_iter()
-        .filter_map(|draw| {
-            let draw = scramble(plan.seed.wrapping_add(draw));
-            matching((draw % n) as u32, ((draw >> 32) % n) as u32)
-        })
-        .collect()
+    // Half of the draws are in the wrong order.
+    let draws = (0..u64::from(plan.sample) * 2).into_par_iter();
+    let patterns = draws.filter_map(|draw| {
+        let draw = scramble(plan.seed.wrapping_add(draw));
+        let number = |bits: u64| ((bits & 0xffff_ffff) * u64::from(n) >> 32) as u32;
+        pattern(number(draw), number(draw >> 32))
+    });
+    patterns.collect()
 }
 
 /// SplitMix64: evenly spread, and the same everywhere.
