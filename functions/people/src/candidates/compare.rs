@@ -168,8 +168,8 @@ fn level(levels: &[Level], x: &Term, y: &Term) -> u8 {
         Level::DayAndMonthSwapped => swapped(a, b),
         Level::KnownPart => known_part(a, b),
         Level::Edits(limit) => {
-            edits_at_least(x, y) <= u32::from(limit)
-                && *distance.get_or_insert_with(|| edits(a, b, most_edits(levels))) <= limit
+            let limit = usize::from(limit);
+            edits_at_least(x, y) <= limit && *distance.get_or_insert_with(|| edits(a, b)) <= limit
         }
         Level::JaroWinkler(least) => {
             may_reach(x, y, least) && *likeness.get_or_insert_with(|| jaro_winkler(a, b)) >= least
@@ -190,12 +190,6 @@ fn swapped(a: &[char], b: &[char]) -> bool {
 fn known_part(a: &[char], b: &[char]) -> bool {
     let agree = |(a, b): (&char, &char)| a == b || *a == UNKNOWN || *b == UNKNOWN;
     (a.contains(&UNKNOWN) || b.contains(&UNKNOWN)) && a.iter().zip(b).all(agree)
-}
-
-fn most_edits(levels: &[Level]) -> u8 {
-    let limits =
-        levels.iter().map(|level| if let Level::Edits(limit) = level { *limit } else { 0 });
-    limits.max().unwrap_or(0)
 }
 
 fn local_part(address: &[char]) -> &[char] {

@@ -82,10 +82,10 @@ pub struct Contribution {
 pub struct Found {
     /// Pairs from the most probable down, then by key.
     pub candidates: Vec<Candidate>,
-    /// The model that weighed them.
-    pub model: Model,
     /// What it took.
     pub effort: Effort,
+    /// The model that weighed them.
+    pub model: Model,
 }
 
 /// How much was compared.

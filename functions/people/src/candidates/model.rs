@@ -1,5 +1,7 @@
 //! What has been learnt: how often records of one person, and of strangers, reach each level.
 
+use std::fmt::Write as _;
+
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use smol_str::SmolStr;
@@ -73,8 +75,12 @@ impl Model {
     pub fn computed_version(&self) -> SmolStr {
         let parameters = serde_json::to_vec(&(&self.plan, self.prior_bits, &self.signals));
         let hash = Sha256::digest(parameters.unwrap_or_default());
-        let short: String = hash[..6].iter().map(|byte| format!("{byte:02x}")).collect();
-        SmolStr::from(format!("fs-{short}"))
+        let mut version = String::from("fs-");
+        for byte in hash.iter().take(6) {
+            // Writing to a string cannot fail.
+            let _ = write!(version, "{byte:02x}");
+        }
+        version.into()
     }
 
     /// Weights of patterns whose rarity is known.

@@ -34,7 +34,9 @@ pub(crate) fn cells(person: &Person) -> [Vec<char>; Field::ALL.len()] {
         Field::Phone => person.phone.as_deref().map(digits).unwrap_or_default(),
         Field::Email => person.email.as_deref().map(address).unwrap_or_default(),
     });
-    cells.iter_mut().for_each(|cell| cell.truncate(LONGEST));
+    for cell in &mut cells {
+        cell.truncate(LONGEST);
+    }
     cells
 }
 

@@ -139,7 +139,7 @@ impl Default for Plan {
             comparisons: comparisons(),
             largest_block: 300,
             window: 20,
-            sample: 250_000,
+            sample: 200_000,
             training_pairs: 1_000_000,
             seed: 0x7121_b07a,
             least_probability: 0.01,
@@ -190,15 +190,7 @@ fn comparisons() -> Vec<Comparison> {
     vec![
         compare(
             &[Field::Given, Field::Family],
-            &[
-                Exact,
-                Edits(1),
-                JaroWinkler(0.92),
-                JaroWinkler(0.85),
-                Initial,
-                JaroWinkler(0.7),
-                Different,
-            ],
+            &[Exact, Edits(1), JaroWinkler(0.92), JaroWinkler(0.85), Initial, Different],
         ),
         compare(
             &[Field::BirthDate],

@@ -31,13 +31,14 @@ struct Seen {
 pub(crate) fn train(table: &Table<'_>, blocks: &Blocks<'_>, plan: &Plan) -> Model {
     let stride = blocks.pairs().div_ceil(u64::from(plan.training_pairs.max(1))).max(1);
     let likely = |comparer: &Comparer<'_>| {
-        counted(blocks.visit(|a, b| {
-            let chosen = scramble(plan.seed ^ (u64::from(a) << 32 | u64::from(b))) % stride == 0;
+        counted(&blocks.visit(|a, b| {
+            let chosen =
+                scramble(plan.seed ^ (u64::from(a) << 32 | u64::from(b))).is_multiple_of(stride);
             chosen.then(|| comparer.compare(a, b))
         }))
     };
     let averages = Comparer { table, plan, rarity: Vec::new() };
-    let random = counted(sample(&averages));
+    let random = counted(&sample(&averages));
     let start = Learnt {
         rates: guess(plan),
         prior: (0.5 / table.len().max(1) as f64).min(0.5),
@@ -172,7 +173,7 @@ fn sums(seen: &[Seen], guess: &Rates, weight: impl Fn(&Seen) -> f64) -> (Vec<Vec
     (counts, total)
 }
 
-fn counted(patterns: Vec<Pattern>) -> Vec<Seen> {
+fn counted(patterns: &[Pattern]) -> Vec<Seen> {
     let mut seen: Vec<_> =
         patterns.iter().map(|pattern| (pattern.outcomes, pattern.total_rarity())).collect();
     seen.par_sort_unstable_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
@@ -198,13 +199,13 @@ fn sample(comparer: &Comparer<'_>) -> Vec<Pattern> {
     let draws = (0..u64::from(plan.sample) * 2).into_par_iter();
     let patterns = draws.filter_map(|draw| {
         let draw = scramble(plan.seed.wrapping_add(draw));
-        let number = |bits: u64| ((bits & 0xffff_ffff) * u64::from(n) >> 32) as u32;
+        let number = |bits: u64| (((bits & 0xffff_ffff) * u64::from(n)) >> 32) as u32;
         pattern(number(draw), number(draw >> 32))
     });
     patterns.collect()
 }
 
-/// SplitMix64: evenly spread, and the same everywhere.
+/// `SplitMix64`: evenly spread, and the same everywhere.
 pub(crate) fn scramble(seed: u64) -> u64 {
     let mixed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
