@@ -262,6 +262,32 @@ def policies_are_those_of_the_table():
         assert set(pairs) == expected, f"{binary}: more {set(pairs) - expected}, less {expected - set(pairs)}"
 
 
+# Operations of the SDK as one action each; a transaction is allowed by the actions in it.
+CALLS = {
+    "transact_write_items": ["dynamodb:PutItem", "dynamodb:DeleteItem"],
+    "list_objects_v2": ["s3:ListBucket"],
+}
+# Only the command line calls these, with its user's own permissions.
+OF_THE_COMMAND_LINE = {"head_bucket", "create_bucket", "describe_table", "create_table", "update_time_to_live"}
+
+
+@check
+def what_the_code_calls_is_granted():
+    found = {}
+    for path in ROOT.glob("shared/src/**/*.rs"):
+        calls = r"\.(\w+)\(\)\s*\.(?:table_name|bucket|queue_url|secret_id|request_items|set_transact_items)\("
+        for call in re.findall(calls, path.read_text()) + re.findall(r"\.(create_secret)\(\)", path.read_text()):
+            found.setdefault(call, path.relative_to(ROOT))
+    assert len(found) > 12, "the expression finds the calls no longer"
+    somebody_may = {action for kind in (SYNC, INBOX, DOOR, LAKE, LOOKUP) for action, _ in kind}
+    for call, path in found.items():
+        if call in OF_THE_COMMAND_LINE:
+            continue
+        name = "".join(word.capitalize() for word in call.split("_"))
+        actions = CALLS.get(call) or [a for a in somebody_may if a.endswith(f":{name}")]
+        assert actions and set(actions) <= somebody_may, f"{path} calls {call}, which no function may"
+
+
 @check
 def no_statement_names_every_resource_or_a_family_of_actions():
     for statement in statements(RESOURCES):
@@ -296,7 +322,7 @@ def queues_wait_long_enough_and_lose_nothing():
                 assert queue["MessageRetentionPeriod"] > queue["RedrivePolicy"]["maxReceiveCount"] * visibility
             assert properties["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
             assert properties["ScalingConfig"]["MaximumConcurrency"]
-    deliveries = next(r for r in lifecycle() if r.get("Prefix") == "deliveries/")
+    deliveries = {rule.get("Prefix"): rule for rule in lifecycle()}["deliveries/"]
     kept = max(q["Properties"]["MessageRetentionPeriod"] for q in sources.values()) + 14 * 86400
     assert deliveries["ExpirationInDays"] * 86400 > kept, "a body must outlive the message that points at it"
 
@@ -325,7 +351,26 @@ def access_logs_leave_queries_out():
     for stage in OF["AWS::ApiGatewayV2::Stage"].values():
         form = stage["Properties"]["AccessLogSettings"]["Format"]
         assert "query" not in form.lower() and "$context.identity.sourceIp" not in form
+        json.loads(form)
         assert stage["Properties"]["DefaultRouteSettings"]["ThrottlingRateLimit"]
+
+
+@check
+def the_dashboard_shows_metrics_that_exist():
+    body = RESOURCES["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
+    functions = {f["Properties"]["FunctionName"]["Fn::Sub"] for f in FUNCTIONS.values()}
+    queues = {q["Properties"]["QueueName"]["Fn::Sub"] for q in QUEUES.values()}
+    for widget in json.loads(body)["widgets"]:
+        for namespace, _, *dimensions in widget["properties"]["metrics"]:
+            match namespace, dimensions:
+                case "Tributary", ["deployment", "${AWS::StackName}", "system", system]:
+                    assert system in SYSTEMS
+                case "AWS/Lambda", ["FunctionName", name]:
+                    assert name in functions, name
+                case "AWS/SQS", ["QueueName", name]:
+                    assert name in queues, name
+                case _:
+                    raise AssertionError(dimensions)
 
 
 @check
@@ -410,9 +455,9 @@ def main():
         try:
             holds()
             print(f"ok    {holds.__name__.replace('_', ' ')}")
-        except AssertionError as error:
+        except (AssertionError, LookupError, TypeError, ValueError) as error:
             wrong += 1
-            print(f"WRONG {holds.__name__.replace('_', ' ')}: {error}")
+            print(f"WRONG {holds.__name__.replace('_', ' ')}: {error!r}")
     sys.exit(f"{wrong} of {len(CHECKS)} do not hold" if wrong else 0)
 
 
