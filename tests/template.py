@@ -262,30 +262,39 @@ def policies_are_those_of_the_table():
         assert set(pairs) == expected, f"{binary}: more {set(pairs) - expected}, less {expected - set(pairs)}"
 
 
-# Operations of the SDK as one action each; a transaction is allowed by the actions in it.
-CALLS = {
-    "transact_write_items": ["dynamodb:PutItem", "dynamodb:DeleteItem"],
-    "list_objects_v2": ["s3:ListBucket"],
-}
 # Only the command line calls these, with its user's own permissions.
-OF_THE_COMMAND_LINE = {"head_bucket", "create_bucket", "describe_table", "create_table", "update_time_to_live"}
+OF_THE_COMMAND_LINE = {
+    "head_bucket", "create_bucket", "describe_table", "create_table", "update_time_to_live", "list_objects_v2", "delete_object",
+}
+OF_THE_STATE_TABLE = {"state.rs", "roster.rs"}
+SERVICES = {"object": "s3", "message": "sqs", "secret": "secretsmanager"}
 
 
 @check
 def what_the_code_calls_is_granted():
-    found = {}
+    found = set()
     for path in ROOT.glob("shared/src/**/*.rs"):
-        calls = r"\.(\w+)\(\)\s*\.(?:table_name|bucket|queue_url|secret_id|request_items|set_transact_items)\("
-        for call in re.findall(calls, path.read_text()) + re.findall(r"\.(create_secret)\(\)", path.read_text()):
-            found.setdefault(call, path.relative_to(ROOT))
-    assert len(found) > 12, "the expression finds the calls no longer"
-    somebody_may = {action for kind in (SYNC, INBOX, DOOR, LAKE, LOOKUP) for action, _ in kind}
-    for call, path in found.items():
-        if call in OF_THE_COMMAND_LINE:
-            continue
+        text = path.read_text()
+        named = r"\.(\w+)\(\)\s*\.(?:table_name|bucket|queue_url|secret_id|request_items)\("
+        calls = re.findall(named, text) + re.findall(r"\.(create_secret)\(\)", text)
+        # A transaction is allowed by the actions in it.
+        calls += [f"{verb.lower()}_item" for verb in re.findall(r"\b(Put|Update|Delete|ConditionCheck)::builder\(\)", text)]
+        found |= {(call, path) for call in calls if call not in OF_THE_COMMAND_LINE}
+    assert len(found) > 12, "the expressions find the calls no longer"
+    granted_to_sync_or_door = set(SYNC | INBOX | DOOR)
+    nobody_may = []
+    for call, path in sorted(found):
         name = "".join(word.capitalize() for word in call.split("_"))
-        actions = CALLS.get(call) or [a for a in somebody_may if a.endswith(f":{name}")]
-        assert actions and set(actions) <= somebody_may, f"{path} calls {call}, which no function may"
+        service = next((of for word, of in SERVICES.items() if word in call), "dynamodb")
+        table = "StateTable" if path.name in OF_THE_STATE_TABLE else "CustomersTable"
+        fits = [
+            place for action, place in granted_to_sync_or_door
+            if action == f"{service}:{name}" and (service != "dynamodb" or place == table)
+        ]
+        if not fits:
+            where = f" on {table}" if service == "dynamodb" else ""
+            nobody_may.append(f"{path.relative_to(ROOT)}: {service}:{name}{where}")
+    assert not nobody_may, nobody_may
 
 
 @check
