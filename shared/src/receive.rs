@@ -106,10 +106,12 @@ impl Receiver {
         Self { settings, secrets, inlet }
     }
 
-    /// `POST /webhooks/{connection}`, the same in Lambda and on a laptop.
+    /// `POST /webhooks/{connection}`, the same in Lambda and on a laptop; also `/webhooks/{system}/{connection}`, by which
+    /// one API in AWS tells the functions of the systems apart.
     pub fn router(self) -> Router {
         Router::new()
             .route("/webhooks/{connection}", any(receive))
+            .route("/webhooks/{system}/{connection}", any(receive_of_system))
             .route("/healthz", axum::routing::get(|| async { "ok\n" }))
             .with_state(Arc::new(self))
     }
@@ -149,6 +151,17 @@ impl Receiver {
         self.inlet.accept(Envelope { connection, headers, received_at, body }).await?;
         Ok(StatusCode::ACCEPTED.into_response())
     }
+}
+
+async fn receive_of_system(
+    receiver: State<Arc<Receiver>>,
+    Path((_, name)): Path<(String, String)>,
+    method: Method,
+    uri: axum::http::Uri,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    receive(receiver, Path(name), method, uri, headers, body).await
 }
 
 async fn receive(

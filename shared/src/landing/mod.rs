@@ -274,7 +274,7 @@ impl Landing {
             HashMap::new()
         };
         sheet.settle(&known);
-        let (landing_key, created) = self.land_rows(&sheet).await?;
+        let created = self.land_rows(&sheet).await?;
         let ledger = sheet.count(created)?;
         point(Point::AfterLanding);
         if !sheet.quarantine.is_empty() {
@@ -288,7 +288,10 @@ impl Landing {
             point(Point::AfterQuarantine);
         }
         if batch.customers {
-            self.records.write(&sheet.writes(&known, &landing_key)).await?;
+            for (key, content) in sheet.large() {
+                self.objects.create(&key, compress(content)?, &[]).await?;
+            }
+            self.records.write(&sheet.writes(&known)).await?;
             point(Point::AfterRecords);
             self.tell(batch, sheet.pending(&known)).await?;
         }
@@ -352,22 +355,21 @@ impl Landing {
         self.objects.create(&key, compress(&line)?, &[]).await.map(drop)
     }
 
-    /// Writes the rows that are not known yet as one object; returns its key and whether it is new.
+    /// Writes the rows that are not known yet as one object; says whether it is new.
     ///
     /// `landing/<connection>/<stream>/dt=<day>/<sha256 of the rows' keys and versions>.ndjson.zst`: the same rows landed
     /// again after a crash find their object there.
-    async fn land_rows(&self, sheet: &Sheet<'_>) -> Result<(String, Created), Error> {
+    async fn land_rows(&self, sheet: &Sheet<'_>) -> Result<Created, Error> {
         let Batch { place: Place { connection, stream, .. }, raw_key, received_at, .. } =
             sheet.batch;
         let (day, name) = (day(received_at), sheet.identity());
         let key = format!("landing/{connection}/{stream}/dt={day}/{name}.ndjson.zst");
         let rows = sheet.unknown().count();
         if rows == 0 {
-            return Ok((key, Created::AlreadyThere));
+            return Ok(Created::AlreadyThere);
         }
         let notes = [("raw-key", raw_key.to_owned()), ("rows", rows.to_string())];
-        let created = self.objects.create(&key, compress(&sheet.lines())?, &notes).await?;
-        Ok((key, created))
+        self.objects.create(&key, compress(&sheet.lines())?, &notes).await
     }
 }
 

@@ -69,8 +69,8 @@ pub(super) struct Known {
 /// The content of an item.
 pub(super) enum Body<'a> {
     Inline(&'a str),
-    /// Too large for an item: the landing object that holds the row.
-    Pointer(&'a str),
+    /// Too large for an item: the object that holds it.
+    Pointer(String),
 }
 
 /// One row to write.
@@ -287,8 +287,8 @@ impl Write<'_> {
         if let Some(at) = provenance.occurred_at {
             set("ttl", seconds(clock::after(at, KEEP_INTERACTIONS)));
         }
-        match self.body {
-            Body::Inline(row) => set("row", text(row)),
+        match &self.body {
+            Body::Inline(row) => set("row", text(*row)),
             Body::Pointer(key) => set("row_in", text(key)),
         };
         Ok(item)

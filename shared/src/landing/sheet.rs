@@ -64,6 +64,13 @@ enum Fate {
     OfNoConcern,
 }
 
+impl Row {
+    /// The object that holds its content, should it be too large for an item.
+    fn object_key(&self) -> String {
+        format!("rows/{}.json.zst", self.provenance.content_sha256)
+    }
+}
+
 impl<'a> Sheet<'a> {
     pub(super) fn new(batch: Batch<'a>, recognition: Option<&'a Recognition>) -> Self {
         Self {
@@ -293,19 +300,25 @@ impl<'a> Sheet<'a> {
         Sha256::of(&self.quarantine_identity)
     }
 
-    /// The records to write: rows newer than what is known, whose lines are in the object `landing_key`.
-    pub(super) fn writes<'s>(
-        &'s self,
-        known: &'s HashMap<ItemKey, Known>,
-        landing_key: &'s str,
-    ) -> Vec<Write<'s>> {
-        let newer = self.rows.iter().filter(|row| matches!(row.fate, Fate::Newer { .. }));
-        newer
+    fn newer(&self) -> impl Iterator<Item = &Row> {
+        self.rows.iter().filter(|row| matches!(row.fate, Fate::Newer { .. }))
+    }
+
+    /// The contents that are too large for an item, with the keys of the objects that hold them instead.
+    pub(super) fn large(&self) -> impl Iterator<Item = (String, &[u8])> {
+        let large = self.newer().filter(|row| row.item.is_some() && row.content.len() > INLINE_ROW);
+        large.map(|row| (row.object_key(), &self.buffer[row.content.clone()]))
+    }
+
+    /// The records to write: rows newer than what is known.
+    pub(super) fn writes<'s>(&'s self, known: &'s HashMap<ItemKey, Known>) -> Vec<Write<'s>> {
+        self.newer()
             .filter_map(|row| {
                 let item = row.item.as_ref()?;
                 let content = std::str::from_utf8(&self.buffer[row.content.clone()]).ok()?;
                 let small = content.len() <= INLINE_ROW;
-                let body = if small { Body::Inline(content) } else { Body::Pointer(landing_key) };
+                let body =
+                    if small { Body::Inline(content) } else { Body::Pointer(row.object_key()) };
                 let (table, provenance) = (row.table, &row.provenance);
                 let (evidence, before) = (row.evidence.as_ref(), known.get(item));
                 Some(Write { item, table, provenance, body, evidence, before })
