@@ -103,6 +103,12 @@ pub(crate) enum Command {
     /// Asks the tables in SQL; table and column names are those of `tributary schema`.
     #[command(after_help = QUERIES)]
     Query(Query),
+    /// Says who is who by all the tables, writes it to tables, and compares it with the live answer.
+    #[command(
+        after_help = "Tables: person_links (whose record each is), people, person_candidates (pairs that may be one person).\n\n\
+                      Examples:\n  tributary resolve\n  tributary resolve --no-compare --json"
+    )]
+    Resolve(Resolve),
     /// Prints the statements that make the tables known to Amazon Athena.
     #[command(after_help = "Example:\n  tributary athena-ddl --database customers > customers.sql")]
     AthenaDdl(AthenaDdl),
@@ -250,6 +256,16 @@ pub(crate) struct Query {
     /// Write a Parquet file instead of a table.
     #[arg(long, value_name = "FILE", conflicts_with = "json")]
     pub(crate) parquet: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Resolve {
+    /// Leave the live answer unasked: after a backfill of the tables alone.
+    #[arg(long)]
+    pub(crate) no_compare: bool,
+    /// Leave out the pairs that only look alike, which take most of the time.
+    #[arg(long)]
+    pub(crate) no_candidates: bool,
 }
 
 #[derive(Debug, Args)]

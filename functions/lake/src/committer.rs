@@ -21,7 +21,7 @@ use crate::intake::{Intake, Landed};
 use crate::layout::{Kind, Layout, layouts};
 use crate::manifest::{self, Committed, Folded, Manifest};
 use crate::place::Place;
-use crate::table::{Change, DataFile, FileWriter, LakeTable};
+use crate::table::{Change, DataFile, FileWriter, LakeTable, Why};
 
 /// Landing objects that are read at the same time.
 const READS_AT_ONCE: usize = 8;
@@ -30,7 +30,7 @@ const READS_AT_ONCE: usize = 8;
 const FILES_OF_A_BUCKET: usize = 6;
 
 /// Rows that a bucket may have before it splits: files of some 20 to 60 MB.
-const ROWS_OF_A_BUCKET: u64 = 256 * 1024;
+pub(crate) const ROWS_OF_A_BUCKET: u64 = 256 * 1024;
 
 /// Brings everything that has landed into the tables; several may run, one makes progress.
 pub async fn commit(place: &Place, budget: Budget) -> Result<Vec<Committed>, LakeError> {
@@ -85,7 +85,7 @@ async fn batch(
     let mut committed =
         Committed { batch: number, objects: manifest.objects.len(), tables: BTreeMap::new() };
     for (landed_as, rows) in landed {
-        for layout in layouts().iter().filter(|layout| layout.landed_as == landed_as) {
+        for layout in layouts().iter().filter(|layout| layout.landed_as == Some(landed_as)) {
             if let Some(folded) = table(place, layout, &rows, number).await? {
                 committed.tables.insert(layout.name.clone(), folded);
             }
@@ -152,7 +152,7 @@ async fn table(
     folded.files = change.added.len() as u64;
     point(Point::AfterFiles);
     if !change.added.is_empty() || !change.removed.is_empty() {
-        table.commit(change, Some(number)).await?;
+        table.commit(change, Why::Batch(number)).await?;
     }
     Ok(Some(folded))
 }

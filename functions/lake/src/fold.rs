@@ -239,6 +239,15 @@ impl Buckets {
         Self(names.into_iter().collect())
     }
 
+    /// All the buckets that are left when each has split so often.
+    pub(crate) fn of_depth(depth: u32) -> Self {
+        let mut names = vec!["b".to_owned()];
+        for _ in 0..depth {
+            names = names.iter().flat_map(|name| halves(name)).collect();
+        }
+        Self::new(names)
+    }
+
     /// The bucket of a key.
     pub(crate) fn of(&self, key: &str) -> String {
         let hash = hash(key);

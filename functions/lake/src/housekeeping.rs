@@ -13,7 +13,7 @@ use crate::error::LakeError;
 use crate::layout::{Kind, Layout, layouts};
 use crate::manifest;
 use crate::place::Place;
-use crate::table::{DataFile, LakeTable};
+use crate::table::{DataFile, LakeTable, Why};
 
 /// A file of this size is left alone.
 const LARGE: u64 = 48 * 1024 * 1024;
@@ -72,7 +72,7 @@ async fn table(
         let merged = files.len();
         let change = compact(&table, &partition, files).await?;
         let into = change.added.len();
-        match table.commit(change, None).await {
+        match table.commit(change, Why::Housekeeping).await {
             Ok(_) => {
                 done.merged += merged;
                 done.into += into;

@@ -46,11 +46,11 @@ impl Intake {
     fn with(careful: bool) -> Result<Self, LakeError> {
         let mut tables = BTreeMap::new();
         for layout in layouts() {
-            if tables.contains_key(layout.landed_as) {
+            let Some(name) = layout.landed_as.filter(|name| !tables.contains_key(name)) else {
                 continue;
-            }
+            };
             let lines = Lines { layout, decoder: decoder(layout)?, batches: Vec::new() };
-            tables.insert(layout.landed_as, lines);
+            tables.insert(name, lines);
         }
         Ok(Self { tables, careful })
     }

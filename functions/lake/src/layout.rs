@@ -26,8 +26,8 @@ pub(crate) enum Kind {
 pub(crate) struct Layout {
     /// Its name, such as `person_record_history`.
     pub(crate) name: String,
-    /// The `table` of the lines that it is made of, such as `person_record`.
-    pub(crate) landed_as: &'static str,
+    /// The `table` of the lines that it is made of, such as `person_record`; none if it is computed as a whole.
+    pub(crate) landed_as: Option<&'static str>,
     /// How its rows are kept.
     pub(crate) kind: Kind,
     /// The columns in which two rows agree if they are the same record, version or fact.
@@ -84,7 +84,7 @@ static LAYOUTS: LazyLock<Vec<Layout>> = LazyLock::new(|| {
         if *table == Table::Interaction {
             layouts.push(Layout {
                 name: INTERACTIONS.to_owned(),
-                landed_as: table.name(),
+                landed_as: Some(table.name()),
                 kind: Kind::Log,
                 key: &["interaction_id"],
                 rank: LAST_VERSION,
@@ -96,7 +96,7 @@ static LAYOUTS: LazyLock<Vec<Layout>> = LazyLock::new(|| {
         }
         layouts.push(Layout {
             name: table.name().to_owned(),
-            landed_as: table.name(),
+            landed_as: Some(table.name()),
             kind: Kind::Current,
             key: &["record_key"],
             rank: LAST_VERSION,
@@ -106,7 +106,7 @@ static LAYOUTS: LazyLock<Vec<Layout>> = LazyLock::new(|| {
         });
         layouts.push(Layout {
             name: format!("{}_history", table.name()),
-            landed_as: table.name(),
+            landed_as: Some(table.name()),
             kind: Kind::Log,
             key: &["record_key", "source_version", "content_sha256"],
             rank: LAST_VERSION,
@@ -122,8 +122,18 @@ static LAYOUTS: LazyLock<Vec<Layout>> = LazyLock::new(|| {
         "started_at",
         ledger_columns(),
     ));
+    layouts.push(computed(PEOPLE, &["person_id"], people_columns()));
+    layouts.push(computed(PERSON_LINKS, &["record_key"], link_columns()));
+    layouts.push(computed(PERSON_CANDIDATES, &["record_key"], candidate_columns()));
     layouts
 });
+
+/// Who there is: one row a person.
+pub const PEOPLE: &str = "people";
+/// Whose record each is: one row a record.
+pub const PERSON_LINKS: &str = "person_links";
+/// Which records may be one person's, and why they are not joined: one row a pair.
+pub const PERSON_CANDIDATES: &str = "person_candidates";
 
 /// Every table, in the order in which they are shown.
 pub(crate) fn layouts() -> &'static [Layout] {
@@ -159,11 +169,26 @@ fn report(
     let columns = Arc::new(Schema::new(columns));
     Layout {
         name: name.to_owned(),
-        landed_as: name,
+        landed_as: Some(name),
         kind: Kind::Log,
         key,
         rank: FIRST_ARRIVAL,
         time,
+        line: Arc::clone(&columns),
+        columns,
+    }
+}
+
+/// A table that is replaced as a whole.
+fn computed(name: &'static str, key: &'static [&'static str], columns: Vec<Field>) -> Layout {
+    let columns = Arc::new(Schema::new(columns));
+    Layout {
+        name: name.to_owned(),
+        landed_as: None,
+        kind: Kind::Current,
+        key,
+        rank: &[],
+        time: "resolved_at",
         line: Arc::clone(&columns),
         columns,
     }
@@ -209,6 +234,35 @@ fn ledger_columns() -> Vec<Field> {
     columns.push(Field::new("seconds", DataType::Float64, true));
     columns.push(time("watermark"));
     columns.push(time("received_at"));
+    columns
+}
+
+fn texts(name: &str) -> Field {
+    let element = Field::new("element", DataType::Utf8, true);
+    Field::new(name, DataType::List(Arc::new(element)), true)
+}
+
+fn people_columns() -> Vec<Field> {
+    let mut columns = vec![text("person_id"), number("records"), number("confidence")];
+    columns.extend(["full_name", "given_name", "family_name", "birth_date"].map(text));
+    columns.extend(["language", "time_zone", "party_type", "account_key"].map(text));
+    columns.extend(["emails", "phones", "households"].map(texts));
+    columns.push(time("resolved_at"));
+    columns
+}
+
+fn link_columns() -> Vec<Field> {
+    let texts = ["record_key", "person_id", "anchor_key", "source", "connection_id"].map(text);
+    let mut columns = Vec::from(texts);
+    columns.extend([number("confidence"), time("resolved_at")]);
+    columns
+}
+
+fn candidate_columns() -> Vec<Field> {
+    let mut columns = Vec::from(["record_key", "other_key", "namespace", "reason"].map(text));
+    columns.push(number("tier"));
+    columns.extend(["bits", "probability"].map(|name| Field::new(name, DataType::Float64, true)));
+    columns.extend([text("model"), time("resolved_at")]);
     columns
 }
 

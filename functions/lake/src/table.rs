@@ -75,6 +75,23 @@ pub(crate) struct Change {
     pub(crate) removed: Vec<DataFile>,
 }
 
+/// What a commit is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Why {
+    /// The batch of this number.
+    Batch(u64),
+    /// Other rows in the place of all.
+    Replacement,
+    /// The same rows in other files.
+    Housekeeping,
+}
+
+impl Why {
+    fn changes_rows(self) -> bool {
+        self != Self::Housekeeping
+    }
+}
+
 impl LakeTable {
     /// Opens a table, or says that there is none yet.
     pub(crate) async fn open(
@@ -217,13 +234,9 @@ impl LakeTable {
         Ok(())
     }
 
-    /// Commits a change as batch `number`, or as housekeeping. Never tried again on a newer version: a rewrite of
+    /// Commits a change. Never tried again on a newer version: a rewrite of
     /// files that another committer has changed would lose its rows.
-    pub(crate) async fn commit(
-        &self,
-        change: Change,
-        number: Option<u64>,
-    ) -> Result<u64, LakeError> {
+    pub(crate) async fn commit(&self, change: Change, why: Why) -> Result<u64, LakeError> {
         let partition = self.layout.partition();
         let values =
             |file: &DataFile| HashMap::from([(partition.to_owned(), Some(file.partition.clone()))]);
@@ -236,7 +249,7 @@ impl LakeTable {
         actions.extend(change.removed.iter().map(|file| {
             Action::Remove(Remove {
                 path: file.path.clone(),
-                data_change: number.is_some(),
+                data_change: why.changes_rows(),
                 deletion_timestamp: Some(now),
                 extended_file_metadata: Some(true),
                 partition_values: Some(values(file)),
@@ -250,7 +263,7 @@ impl LakeTable {
                 partition_values: values(file),
                 size: i64::try_from(file.bytes).unwrap_or(i64::MAX),
                 modification_time: now,
-                data_change: number.is_some(),
+                data_change: why.changes_rows(),
                 stats: file.statistics.clone(),
                 tags: None,
                 deletion_vector: None,
@@ -261,7 +274,7 @@ impl LakeTable {
         }));
         let mut properties =
             CommitProperties::default().with_max_retries(0).with_cleanup_expired_logs(Some(false));
-        if let Some(number) = number {
+        if let Why::Batch(number) = why {
             let version = i64::try_from(number).unwrap_or(i64::MAX);
             properties =
                 properties.with_application_transaction(Transaction::new(COMMITTER, version));

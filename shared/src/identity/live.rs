@@ -10,8 +10,10 @@ use uuid::Uuid;
 
 use super::{Evidence, IdentifierKey, Override, Partition, Ruling, SolveConfig, is_shared, solve};
 use crate::error::{Error, json_reason};
-use crate::items::{CONCURRENCY, Item, ItemKey, Items, Range, Reading, text_of, unconditional};
-use crate::schema::RecordKey;
+use crate::items::{
+    CONCURRENCY, Item, ItemKey, Items, Range, Reading, text, text_of, unconditional,
+};
+use crate::schema::{RecordKey, Sha256};
 use crate::stores::Stores;
 
 /// Records that a walk reads at the most. A component of so many is no person but a mistake in the data.
@@ -27,7 +29,7 @@ pub(crate) fn record(key: &RecordKey) -> ItemKey {
 }
 
 /// The rulings about a record.
-fn rules(key: &RecordKey) -> ItemKey {
+fn rulings(key: &RecordKey) -> ItemKey {
     ItemKey::new(format!("REC#{key}"), "RULINGS")
 }
 
@@ -149,36 +151,71 @@ impl People {
 
     /// Writes down what a steward decided, under every record that it names; a second time changes nothing.
     pub async fn rule(&self, ruled: &Override) -> Result<(), Error> {
-        self.on_rules(ruled, "ADD rulings :rule").await
+        let json = json(ruled)?;
+        let mut item = listed(&json).attributes();
+        item.insert("ruling".to_owned(), text(&json));
+        let put = self.items.put().set_item(Some(item)).build();
+        let put = put.map_err(|error| Error::landing("writing a ruling", error))?;
+        let listing = TransactWriteItem::builder().put(put).build();
+        self.on_rulings(ruled, "ADD rulings :ruling", json, listing).await
     }
 
     /// Takes back what a steward decided.
     pub async fn unrule(&self, ruled: &Override) -> Result<(), Error> {
-        self.on_rules(ruled, "DELETE rulings :rule").await
+        let json = json(ruled)?;
+        let listing = self.items.delete(&listed(&json))?;
+        self.on_rulings(ruled, "DELETE rulings :ruling", json, listing).await
     }
 
-    async fn on_rules(&self, ruled: &Override, change: &str) -> Result<(), Error> {
+    async fn on_rulings(
+        &self,
+        ruled: &Override,
+        change: &str,
+        json: String,
+        listing: TransactWriteItem,
+    ) -> Result<(), Error> {
         let named = named_by(&ruled.ruling);
-        if named.len() > ACTIONS {
+        if named.len() >= ACTIONS {
             return Err(Error::Config(format!(
-                "a ruling names at most {ACTIONS} records, and this one {}",
+                "a ruling names fewer than {ACTIONS} records, and this one {}",
                 named.len()
             )));
         }
-        let json = json(ruled)?;
-        let actions = named.into_iter().map(|record| {
+        let updates = named.into_iter().map(|record| {
             let update = Update::builder()
                 .table_name(&self.items.table)
-                .set_key(Some(rules(record).attributes()))
+                .set_key(Some(rulings(record).attributes()))
                 .update_expression(change)
-                .expression_attribute_values(":rule", AttributeValue::Ss(vec![json.clone()]))
+                .expression_attribute_values(":ruling", AttributeValue::Ss(vec![json.clone()]))
                 .build()
                 .map_err(|error| Error::landing("writing a ruling", error))?;
             Ok(TransactWriteItem::builder().update(update).build())
         });
-        let actions = actions.collect::<Result<Vec<_>, Error>>()?;
+        let actions = updates.chain([Ok(listing)]).collect::<Result<Vec<_>, Error>>()?;
         self.items.transact("writing a ruling", &actions).await.map_err(unconditional)
     }
+
+    /// Everything that stewards have decided and not taken back, for the batch.
+    pub async fn all_rulings(&self) -> Result<Vec<Override>, Error> {
+        // Their sort keys are digests in hexadecimal.
+        let all = Range::Between("0", "g");
+        let items =
+            self.items.query("reading the rulings", RULINGS, all, Reading::default()).await?;
+        let rulings = items.iter().filter_map(|item| text_of(item, "ruling"));
+        rulings
+            .map(|json| {
+                serde_json::from_str(json).map_err(|error| Error::Decode(json_reason(&error)))
+            })
+            .collect()
+    }
+}
+
+/// The partition that lists all rulings.
+const RULINGS: &str = "RULINGS";
+
+/// Where a ruling is listed.
+fn listed(json: &str) -> ItemKey {
+    ItemKey::new(RULINGS, Sha256::of(json.as_bytes()).to_string())
 }
 
 /// Every record that a ruling names, once.
@@ -250,7 +287,7 @@ impl Walk<'_> {
         let unread: Vec<&RecordKey> =
             records.iter().filter(|record| !self.evidence.contains_key(*record)).collect();
         let keys: Vec<ItemKey> =
-            unread.iter().flat_map(|record| [self::record(record), rules(record)]).collect();
+            unread.iter().flat_map(|record| [self::record(record), rulings(record)]).collect();
         self.found.reads += keys.len();
         let items = self.people.items.get("reading evidence", &keys, Some(READ)).await?;
         for record in unread {

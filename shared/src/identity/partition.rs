@@ -73,6 +73,20 @@ pub enum Reason {
     TooManyPhones,
 }
 
+impl Reason {
+    /// The word for it in tables and answers.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NeverLink => "never_link",
+            Self::Exclusive => "exclusive",
+            Self::NamesDisagree => "names_disagree",
+            Self::NamesUnknown => "names_unknown",
+            Self::TooManyEmails => "too_many_emails",
+            Self::TooManyPhones => "too_many_phones",
+        }
+    }
+}
+
 /// Two records that may be one person's, for a steward to look at.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Candidate {
