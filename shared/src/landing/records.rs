@@ -123,10 +123,10 @@ impl Records {
     }
 
     async fn write_and_pass(&self, write: &Write<'_>, first: &AtomicBool) -> Result<(), Error> {
-        if write.evidence.is_none() && write.copy().is_none() && write.before.is_none_or(is_alone) {
-            self.put(write).await?;
-        } else {
+        if write.may_have_companions() {
             self.put_with_companions(write).await?;
+        } else {
+            self.put(write).await?;
         }
         if first.swap(false, Ordering::Relaxed) {
             point(Point::BetweenRecords);
@@ -234,11 +234,6 @@ impl Records {
     }
 }
 
-/// Whether nothing hangs on a record.
-fn is_alone(known: &Known) -> bool {
-    known.subject.is_none() && known.evidence.is_none()
-}
-
 /// The items that lead from its identifiers to a record.
 fn edges(key: &RecordKey, evidence: Option<&Evidence>) -> BTreeSet<ItemKey> {
     let clues = evidence.into_iter().flat_map(|evidence| &evidence.clues);
@@ -253,6 +248,17 @@ fn named(item: &ItemKey, key: &RecordKey) -> Item {
 }
 
 impl Write<'_> {
+    /// Whether anything hangs on the record, or hung on it. A tombstone has no copy, but what it buries may have one that is
+    /// not known yet.
+    fn may_have_companions(&self) -> bool {
+        let subject = self.provenance.subject_key.as_ref();
+        let key = &self.provenance.record_key;
+        let has_copy = subject.and_then(|subject| copy_under(subject.as_str(), self.table, key));
+        let had_some =
+            self.before.is_some_and(|known| known.subject.is_some() || known.evidence.is_some());
+        self.evidence.is_some() || has_copy.is_some() || had_some
+    }
+
     /// The copy under the person whom a living row is about.
     fn copy(&self) -> Option<ItemKey> {
         let subject = self.provenance.subject_key.as_ref()?;

@@ -173,7 +173,8 @@ async fn refused(folder: &str) {
 async fn a_page_written_by_half_is_completed_by_the_next_run() {
     let stand = Stand::small().await;
     let refusal = StoreFault::TransactionCanceled(vec!["ConditionalCheckFailed"]);
-    stand.dynamodb.inject(dynamodb("TransactWriteItems", refusal).skip(6).always());
+    let tickets = Operation::dynamodb("TransactWriteItems").containing("/ticket/");
+    stand.dynamodb.inject(Injection::new(tickets, refusal).skip(6).always());
     let runs = stand.sync().await;
     let run = run_of(&runs, "tickets");
     assert_eq!(run.outcome, Outcome::Failed, "{run:?}");

@@ -132,7 +132,7 @@ async fn a_write_that_is_overtaken_on_its_way_is_refused_by_its_version() {
     let (user, first) = door.news("first@example.org");
     later();
     let (_, second) = door.news("second@example.org");
-    let write = Operation::dynamodb("PutItem").containing(&format!("user/{user}"));
+    let write = Operation::dynamodb("TransactWriteItems").containing(&format!("user/{user}"));
     overtaken(&door, write, &first, &second).await;
     let ticket = ticket_of(&door);
     let created = door.last();
