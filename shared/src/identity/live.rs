@@ -19,7 +19,7 @@ const FARTHEST: usize = 4_000;
 /// A transaction has at most this many actions.
 const ACTIONS: usize = 100;
 /// What a walk reads of a record.
-const READ: &str = "pk, sk, record_key, evidence, rules";
+const READ: &str = "pk, sk, record_key, evidence, #rules";
 
 /// The newest version of a record.
 pub(crate) fn record(key: &RecordKey) -> ItemKey {
@@ -149,12 +149,12 @@ impl People {
 
     /// Writes down what a steward decided, under every record that it names; a second time changes nothing.
     pub async fn rule(&self, ruled: &Override) -> Result<(), Error> {
-        self.on_rules(ruled, "ADD rules :rule").await
+        self.on_rules(ruled, "ADD #rules :rule").await
     }
 
     /// Takes back what a steward decided.
     pub async fn unrule(&self, ruled: &Override) -> Result<(), Error> {
-        self.on_rules(ruled, "DELETE rules :rule").await
+        self.on_rules(ruled, "DELETE #rules :rule").await
     }
 
     async fn on_rules(&self, ruled: &Override, change: &str) -> Result<(), Error> {
@@ -171,6 +171,7 @@ impl People {
                 .table_name(&self.items.table)
                 .set_key(Some(rules(record).attributes()))
                 .update_expression(change)
+                .expression_attribute_names("#rules", "rules")
                 .expression_attribute_values(":rule", AttributeValue::Ss(vec![json.clone()]))
                 .build()
                 .map_err(|error| Error::landing("writing a ruling", error))?;
