@@ -98,7 +98,7 @@ pub(crate) async fn run(count: usize) {
     let (s3, dynamodb) = (embedded.s3_client(), embedded.dynamodb_client());
     let stores = Stores { s3, dynamodb, names: e2e::stand::store_names() };
     stores.create_missing().await.expect("bucket and tables");
-    let landing = Landing::new(&stores);
+    let landing = Landing::new(&stores, None);
     println!("source      records        bytes each   mapped per CPU-s   landed per CPU-s   rows");
     for Subject { source, stream, records } in subjects(count) {
         let connection = connection(source);

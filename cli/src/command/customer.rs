@@ -186,6 +186,7 @@ fn sure(customer: &Customer) -> String {
     };
     let names = match agreement {
         Agreement::Agree => "names agree",
+        Agreement::Similar => "one name is a part of the other",
         Agreement::Unknown => "names unknown",
         Agreement::Disagree => "names disagree",
     };

@@ -3,7 +3,7 @@
 use super::IdentityConfig;
 use crate::schema::Namespace;
 
-/// Whole values, mailboxes at any domain (`info@`) and whole domains (`@test.com`); sorted.
+/// Whole values, mailboxes at any domain (`info@`) and whole domains (`@test.com`).
 const BLOCKED: &[&str] = &[
     "@email.invalid",
     "@localhost.localdomain",

@@ -20,7 +20,7 @@ pub(super) struct Edge {
 /// The names of a blob's records, each compared with each at most once.
 #[derive(Debug, Default)]
 pub(super) struct Names<'a> {
-    names: Vec<&'a Name>,
+    known: Vec<&'a Name>,
     numbers: HashMap<&'a Name, u32>,
     compared: HashMap<(u32, u32), Agreement>,
 }
@@ -31,10 +31,10 @@ impl<'a> Names<'a> {
         if name.is_empty() {
             return None;
         }
-        let next = index(self.names.len());
+        let next = index(self.known.len());
         let number = *self.numbers.entry(name).or_insert(next);
         if number == next {
-            self.names.push(name);
+            self.known.push(name);
         }
         Some(number)
     }
@@ -42,7 +42,7 @@ impl<'a> Names<'a> {
     /// What two names say.
     pub(super) fn agreement(&mut self, one: Option<u32>, other: Option<u32>) -> Agreement {
         let (Some(one), Some(other)) = (one, other) else { return Agreement::Unknown };
-        let names = &self.names;
+        let names = &self.known;
         *self
             .compared
             .entry((one.min(other), one.max(other)))
@@ -56,8 +56,7 @@ impl<'a> Names<'a> {
             for &other in others {
                 match self.agreement(Some(one), Some(other)) {
                     Agreement::Disagree => return Agreement::Disagree,
-                    Agreement::Agree => all = Agreement::Agree,
-                    Agreement::Unknown => {}
+                    agreement => all = all.min(agreement),
                 }
             }
         }

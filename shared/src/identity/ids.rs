@@ -1,6 +1,6 @@
 //! Ids of people that follow from their records, so that a former id needs no history.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashSet};
 
 use uuid::Uuid;
 
@@ -24,8 +24,8 @@ pub fn person_id_of(record: &RecordKey) -> Uuid {
 /// that is left. An id of which no record is left leads nowhere: that person was erased.
 pub fn aliases(before: &Partition, after: &Partition) -> BTreeMap<Uuid, Uuid> {
     let holders = after.by_record();
-    let present: HashMap<Uuid, ()> = after.people.iter().map(|p| (p.person_id, ())).collect();
-    let gone = before.people.iter().filter(|person| !present.contains_key(&person.person_id));
+    let present: HashSet<Uuid> = after.people.iter().map(|person| person.person_id).collect();
+    let gone = before.people.iter().filter(|person| !present.contains(&person.person_id));
     gone.filter_map(|person| {
         let mut records = std::iter::once(&person.anchor).chain(&person.records);
         let holder = records.find_map(|record| holders.get(record))?;

@@ -19,7 +19,7 @@ const FARTHEST: usize = 4_000;
 /// A transaction has at most this many actions.
 const ACTIONS: usize = 100;
 /// What a walk reads of a record.
-const READ: &str = "pk, sk, record_key, evidence, #rules";
+const READ: &str = "pk, sk, record_key, evidence, rulings";
 
 /// The newest version of a record.
 pub(crate) fn record(key: &RecordKey) -> ItemKey {
@@ -28,7 +28,7 @@ pub(crate) fn record(key: &RecordKey) -> ItemKey {
 
 /// The rulings about a record.
 fn rules(key: &RecordKey) -> ItemKey {
-    ItemKey::new(format!("REC#{key}"), "RULES")
+    ItemKey::new(format!("REC#{key}"), "RULINGS")
 }
 
 /// The item that leads from an identifier to a record.
@@ -149,12 +149,12 @@ impl People {
 
     /// Writes down what a steward decided, under every record that it names; a second time changes nothing.
     pub async fn rule(&self, ruled: &Override) -> Result<(), Error> {
-        self.on_rules(ruled, "ADD #rules :rule").await
+        self.on_rules(ruled, "ADD rulings :rule").await
     }
 
     /// Takes back what a steward decided.
     pub async fn unrule(&self, ruled: &Override) -> Result<(), Error> {
-        self.on_rules(ruled, "DELETE #rules :rule").await
+        self.on_rules(ruled, "DELETE rulings :rule").await
     }
 
     async fn on_rules(&self, ruled: &Override, change: &str) -> Result<(), Error> {
@@ -171,7 +171,6 @@ impl People {
                 .table_name(&self.items.table)
                 .set_key(Some(rules(record).attributes()))
                 .update_expression(change)
-                .expression_attribute_names("#rules", "rules")
                 .expression_attribute_values(":rule", AttributeValue::Ss(vec![json.clone()]))
                 .build()
                 .map_err(|error| Error::landing("writing a ruling", error))?;
@@ -258,7 +257,7 @@ impl Walk<'_> {
             self.evidence.insert(record.clone(), None);
         }
         for item in items {
-            if let Some(rules) = item.get("rules").and_then(|rules| rules.as_ss().ok()) {
+            if let Some(rules) = item.get("rulings").and_then(|rules| rules.as_ss().ok()) {
                 self.overrides
                     .extend(rules.iter().filter_map(|rule| serde_json::from_str(rule).ok()));
             }

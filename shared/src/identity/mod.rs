@@ -8,6 +8,10 @@
 //! - Ids that mean something only within one connection are compared as `connection:value`, see [`qualify`].
 //! - An identifier carried by too many records, or by records that are provably more than two people, is *shared*: it
 //!   reaches people and recognises nobody, see [`is_shared`].
+//! - An exact identifier whose records bear different given names is *contested*, as a family's mailbox is: it joins by
+//!   name only, as a phone does. A nameless record on it goes to nobody rather than to whoever comes first.
+//! - Where a name is needed, one that is a part of the other is enough (`A. Holm` and `Ann Holm`), for the names of two
+//!   groups of records must never disagree.
 //! - Edges join pairs of records, not records with identifiers: when a family's mailbox cannot join its two owners, each
 //!   owner's own records must still find each other.
 //! - A deleted record leaves its person and belongs to nobody. A record of an organisation stands alone: it has an id, so

@@ -19,7 +19,9 @@ use nicknames::same_nickname;
 pub enum Agreement {
     /// Given and family name are the same.
     Agree,
-    /// A name is missing, or only a part of it can be compared.
+    /// One is a part of the other: `Ann` or `A. Holm` and `Ann Holm`, `Tom Holm` and `Thomas Holm`.
+    Similar,
+    /// A name is missing, only the family name is known, or the given names are the same and the family names are not.
     Unknown,
     /// Both given names are known, and they are different names.
     Disagree,
@@ -113,8 +115,12 @@ impl Name {
         if self.is_empty() || other.is_empty() || !self.same_script(other) {
             return Agreement::Unknown;
         }
-        if self.same_letters(other) || self.covers(other) || other.covers(self) {
+        if self.same_letters(other) {
             return Agreement::Agree;
+        }
+        let within = [self.within(other), other.within(self)].into_iter().flatten().min();
+        if let Some(agreement) = within {
+            return agreement;
         }
         if self.given.is_empty() || other.given.is_empty() || self.near(other) || other.near(self) {
             return Agreement::Unknown;
@@ -130,13 +136,11 @@ impl Name {
         either && joined(self) == joined(other)
     }
 
-    /// Whether each of our words is one of theirs, and at least two are more than an initial or a nickname.
-    fn covers(&self, other: &Self) -> bool {
-        if self.given.is_empty() || self.family.is_empty() {
-            return false;
-        }
+    /// What it says that each of our words is one of theirs, if each is: two whole words agree, less is similar as long as
+    /// the given name is among it.
+    fn within(&self, other: &Self) -> Option<Agreement> {
         let mut free: Vec<(&SmolStr, bool)> = other.with_role().collect();
-        let mut same = 0;
+        let (mut same, mut given) = (0, false);
         let mut words: Vec<_> = self.with_role().collect();
         // Whole words choose first: an initial could take the word that one of them needs.
         words.sort_by_key(|(word, _)| std::cmp::Reverse(word.chars().count()));
@@ -144,22 +148,20 @@ impl Name {
             let likeness = |&(theirs, their_role): &(&SmolStr, bool)| {
                 likeness(word, theirs, family && their_role)
             };
-            let Some((at, how)) = free
-                .iter()
-                .map(likeness)
-                .enumerate()
-                .max_by_key(|&(at, how)| (how, free.len() - at))
-            else {
-                return false;
-            };
+            let ranked = free.iter().map(likeness).enumerate();
+            let (at, how) = ranked.max_by_key(|&(at, how)| (how, free.len() - at))?;
             match how {
                 Likeness::Same => same += 1,
                 Likeness::Short => {}
-                Likeness::Other => return false,
+                Likeness::Other => return None,
             }
-            free.remove(at);
+            given |= !free.remove(at).1;
         }
-        same >= 2
+        match same {
+            2.. => Some(Agreement::Agree),
+            1 if given => Some(Agreement::Similar),
+            _ => None,
+        }
     }
 
     /// Whether a word of our given name could be one of theirs: of their given name, or of any if it is not kept apart.
@@ -177,10 +179,14 @@ impl Name {
         given.chain(self.family.iter().map(|word| (word, true)))
     }
 
-    /// `Мария` and `Maria` cannot be compared letter by letter.
+    /// `Мария Петрова` and `Maria Petrova` cannot be compared letter by letter; `Мария Holm` and `Ann Holm` can, for
+    /// nobody changes the script of one half.
     fn same_script(&self, other: &Self) -> bool {
-        let script = |name: &Self| name.words().flat_map(|word| word.chars()).map(script).max();
-        script(self) == script(other)
+        let scripts = |name: &Self| -> Vec<u32> {
+            name.words().filter_map(|word| word.chars().next()).map(script).collect()
+        };
+        let theirs = scripts(other);
+        scripts(self).iter().any(|ours| theirs.contains(ours))
     }
 }
 

@@ -21,15 +21,17 @@ pub struct Strength {
 impl Strength {
     /// A number for people to sort by, 0 to 100. It orders kinds of evidence; it is no probability.
     pub fn score(self) -> u8 {
-        use Agreement::{Agree, Disagree, Unknown};
+        use Agreement::{Agree, Disagree, Similar, Unknown};
         match (self.tier, self.agreement) {
             (0, _) => 100,
             (1, Agree) => 98,
-            (1, Unknown) => 95,
+            (1, Similar | Unknown) => 95,
             (2, Agree) => 92,
+            (2, Similar) => 90,
             (2, Unknown) => 85,
             (1, Disagree) => 75,
             (3, Agree) => 70,
+            (3, Similar) => 65,
             (3, Unknown) => 60,
             _ => 50,
         }

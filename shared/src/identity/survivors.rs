@@ -242,13 +242,10 @@ fn contact_points(field: &Field<'_>) -> Vec<Gathered<ContactPoint>> {
         let points = record.contact_points.iter().map(|point| {
             let parts = [&point.locality, &point.region, &point.postal_code, &point.exact];
             let written = parts.map(|part| part.value().map_or("", String::as_str));
-            let text = match &point.normalised {
-                Some(normalised) => normalised.clone(),
-                None => {
-                    let lines = point.lines.iter().map(String::as_str).chain(written);
-                    lines.collect::<Vec<_>>().join("\n").to_lowercase()
-                }
-            };
+            let text = point.normalised.clone().unwrap_or_else(|| {
+                let lines = point.lines.iter().map(String::as_str).chain(written);
+                lines.collect::<Vec<_>>().join("\n").to_lowercase()
+            });
             ((point.r#type, text, point.extension.clone()), point.clone())
         });
         points.collect()

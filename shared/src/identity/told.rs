@@ -31,9 +31,9 @@ impl Untold {
         before: Option<&Evidence>,
         now: &Evidence,
     ) -> Option<Self> {
-        let said =
-            |evidence: &Evidence| Evidence { version: Version::default(), ..evidence.clone() };
-        if before.is_some_and(|before| said(before) == said(now)) {
+        let repeats =
+            |before: &Evidence| Evidence { version: now.version, ..before.clone() } == *now;
+        if before.is_some_and(repeats) {
             return earlier.cloned();
         }
         let mut untold = earlier.cloned().unwrap_or_default();

@@ -1,6 +1,6 @@
 //! Union-find over indexes.
 
-/// Disjoint sets of `0..n`, each known by its smallest member until it is asked for.
+/// Disjoint sets of `0..n`, each known by its smallest member.
 #[derive(Debug)]
 pub(super) struct Sets {
     parent: Vec<u32>,

@@ -310,9 +310,9 @@ impl Landing {
             let nothing = BTreeSet::new();
             let place = Place { source: "tributary", connection: "identity", stream: "people" };
             let batch = Batch { place, kept: &nothing, expected: false, full_pass: false, ..batch };
-            let events = std::mem::take(&mut news.events).into_iter();
-            let told = events.map(|(id, event)| Attempt {
-                number: 0,
+            let events = std::mem::take(&mut news.events).into_iter().enumerate();
+            let told = events.map(|(number, (id, event))| Attempt {
+                number,
                 record: RawValue::NULL,
                 mapped: Ok(Mapped::one(Draft {
                     object: "person",

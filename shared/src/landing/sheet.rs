@@ -322,12 +322,13 @@ impl<'a> Sheet<'a> {
             };
             let before = known.get(item);
             let earlier = before.and_then(|before| before.untold.as_ref());
-            let (untold, version) = match row.fate {
-                Fate::Newer { .. } => {
+            let (untold, version) = match (row.fate, before) {
+                (Fate::Newer { .. }, _) => {
                     let said = before.and_then(|before| before.evidence.as_ref());
                     (Untold::after(earlier, said, evidence), row.provenance.version())
                 }
-                _ => (earlier.cloned(), before.map(|before| before.version).unwrap_or_default()),
+                (_, Some(before)) => (earlier.cloned(), before.version),
+                (_, None) => continue,
             };
             let record = row.provenance.record_key.clone();
             let received_at = self.batch.received_at;

@@ -59,9 +59,7 @@ json_text!(Sha256, { "type": "string", "format": "sha256", "pattern": "^[0-9a-f]
 /// The order of two rows with one key: a row replaces another only if its version is greater.
 ///
 /// So any arrival order, with any number of duplicates, gives the same table.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Version {
     /// The vendor's own monotone version, else its last change in microseconds, else 0.
     pub source_version: i64,

@@ -9,6 +9,7 @@ mod hubspot;
 mod klaviyo;
 mod lake;
 mod oauth;
+mod people;
 mod privacy;
 mod pull_faults;
 mod seeds;

@@ -130,6 +130,32 @@ proptest! {
     }
 
     #[test]
+    fn what_survives_does_not_depend_on_the_order(
+        said in proptest::collection::vec((0..5_u8, 0..3_u8, 0..3_i64, any::<bool>()), 1..8),
+        turn in 0..8_usize,
+    ) {
+        let rows: Vec<_> = said.iter().map(|&(id, value, at, sure)| {
+            let mut row = provenance(&format!("s/{}/person/{id}", id % 2), at);
+            row.content_sha256 = Sha256::of(&[value, u8::from(sure)]);
+            let mut record = person(["", "Ann Holm", "Tom"][usize::from(value)], &[(Email, "a@b.example")]);
+            record.tags = vec![value.to_string()];
+            record.time_zone = crate::schema::Known::Null;
+            record.identifiers[0].verified_at = sure.then_some(Timestamp::UNIX_EPOCH);
+            (row, record)
+        }).collect();
+        let mut members: Vec<Member<'_>> =
+            rows.iter().map(|(provenance, record)| Member { provenance, record }).collect();
+        let ranks = Ranks { default: vec!["1".into()], ..Ranks::default() };
+        let first = survivors(&members, &ranks);
+        members.push(members[0]);
+        let turn = turn % members.len();
+        members.rotate_left(turn);
+        prop_assert_eq!(&survivors(&members, &ranks), &first);
+        members.reverse();
+        prop_assert_eq!(&survivors(&members, &ranks), &first);
+    }
+
+    #[test]
     fn names_agree_both_ways_and_never_panic(one in "\\PC{0,24}", other in "\\PC{0,24}") {
         let [one, other] = [one, other].map(|name| Name::of_full(&name));
         prop_assert_eq!(one.agreement(&other), other.agreement(&one));

@@ -99,7 +99,9 @@ fn where_records_disagree_the_restrictive_state_holds() {
     assert_eq!(fold(&more), decided);
     // an expired one says nothing,
     let mut expired = rows.to_vec();
-    expired.iter_mut().for_each(|row| row.1.expires_at = Some(at(50)));
+    for row in &mut expired {
+        row.1.expires_at = Some(at(50));
+    }
     assert_eq!(effective(&fold(&expired), &key), ConsentState::Unknown);
     // and a decision about the person reaches the contact point.
     let mut whole = rows.to_vec();
