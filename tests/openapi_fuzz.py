@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Fuzzes the customer API of a running `tributary serve` against its own OpenAPI document: no 5xx.
 
-Usage: python3 tests/openapi_fuzz.py http://127.0.0.1:8080 [API_KEY]
+Usage: python3 tests/openapi_fuzz.py http://127.0.0.1:8080 [PERSON_ID [API_KEY]]
 
-Begin with `tributary serve --no-sync --listen 127.0.0.1:8080` on data that nobody needs: rulings are made.
+Without the id of somebody, only the questions about nobody are asked. Begin with `tributary serve --no-sync --listen 127.0.0.1:8080` on data that nobody needs: rulings are made.
 """
 
 import subprocess
@@ -42,7 +42,11 @@ def main():
             "--max-examples", "60", "--seed", "7",
         ]
         if len(sys.argv) > 2:
-            command += ["--header", f"Authorization: Bearer {sys.argv[2]}"]
+            settings = Path(folder) / "schemathesis.toml"
+            settings.write_text(f'[parameters]\n"path.id" = "{sys.argv[2]}"\n')
+            command[1:1] = ["--config-file", settings]
+        if len(sys.argv) > 3:
+            command += ["--header", f"Authorization: Bearer {sys.argv[3]}"]
         sys.exit(subprocess.run(command).returncode)
 
 

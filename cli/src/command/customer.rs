@@ -182,7 +182,7 @@ fn sure(customer: &Customer) -> String {
         0 => "a steward's ruling",
         1 => "an id that one system has of another",
         2 => "an exact identifier",
-        _ => "a weak identifier and agreeing names",
+        _ => "a weak identifier",
     };
     let names = match agreement {
         Agreement::Agree => "names agree",
