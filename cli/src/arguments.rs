@@ -79,9 +79,14 @@ pub(crate) enum Command {
         after_help = "Examples:\n  tributary sync\n  tributary sync helpdesk/tickets --budget 10m --json"
     )]
     Sync(Sync),
-    /// Receives webhooks, and reads every few minutes what they missed.
+    /// Receives webhooks, reads every few minutes what they missed, and answers the customer API.
     #[command(after_help = "Example:\n  tributary serve --listen 127.0.0.1:8080 --every 15m")]
     Serve(Serve),
+    /// Shows one customer as all systems together know them: who, how sure, consents, tickets, orders, what happened.
+    #[command(
+        after_help = "Examples:\n  tributary customer ann@example.org\n  tributary customer '020 7946 0958' --region GB --timeline 20"
+    )]
+    Customer(Customer),
     /// Shows how fresh each stream is, where its cursor stands and how its last run went.
     #[command(
         after_help = "Example:\n  tributary status --json | jq '.connections[].streams[].freshness_seconds'"
@@ -198,7 +203,7 @@ impl Sync {
 
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
-    /// Where to listen for webhooks.
+    /// Where to listen.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     pub(crate) listen: std::net::SocketAddr,
     /// How long to wait between two syncs, and between bringing what landed into the tables.
@@ -210,6 +215,19 @@ pub(crate) struct Serve {
     /// Leave what landed for another committer instead of bringing it into the tables after each sync.
     #[arg(long)]
     pub(crate) no_tables: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Customer {
+    /// An email address, a phone number, a handle (network:name), a record (source/connection/object/id) or a person's id.
+    #[arg(value_name = "IDENTIFIER")]
+    pub(crate) identifier: String,
+    /// The region of a phone number that is written without a country, such as GB.
+    #[arg(long, value_name = "REGION")]
+    pub(crate) region: Option<String>,
+    /// How many of the last interactions to show.
+    #[arg(long, value_name = "ENTRIES", default_value_t = 10)]
+    pub(crate) timeline: usize,
 }
 
 #[derive(Debug, Subcommand)]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 use shared::config::{Connection, Foreign, SecretRef, Settings, StoreSettings};
 use shared::connector::Auth;
+use shared::customers::Customers;
 use shared::error::Error;
 use shared::http::{Patience, TokenVault};
 use shared::hub::{Hub, Selection};
@@ -22,7 +23,7 @@ use crate::sources::sources;
 pub(crate) struct Session {
     pub(crate) hub: Arc<Hub>,
     embedded: Option<Embedded>,
-    names: StoreSettings,
+    stores: Stores,
 }
 
 impl Session {
@@ -47,9 +48,9 @@ impl Session {
         settings.unlock(&secrets).await?;
         let tokens: Arc<dyn TokenVault> =
             Arc::new(SecretsManagerVault::new(secret_store, "tributary/tokens"));
-        let stores = Stores::new(&config, names.clone());
+        let stores = Stores::new(&config, names);
         let hub = Hub::new(Arc::new(settings), &stores, secrets, &tokens, patience)?;
-        Ok(Self { hub: Arc::new(hub), embedded: None, names })
+        Ok(Self { hub: Arc::new(hub), embedded: None, stores })
     }
 
     async fn open_embedded(
@@ -65,7 +66,7 @@ impl Session {
             state_table: "tributary-state".to_owned(),
         };
         let (s3, dynamodb) = (embedded.s3_client(), embedded.dynamodb_client());
-        let stores = Stores { s3, dynamodb, names: names.clone() };
+        let stores = Stores { s3, dynamodb, names };
         stores.create_missing().await?;
         let secrets = Secrets::new(&settings.folder, None);
         let private =
@@ -84,7 +85,7 @@ impl Session {
         } else {
             break_leases(&hub).await?;
         }
-        Ok(Self { hub, embedded: Some(embedded), names })
+        Ok(Self { hub, embedded: Some(embedded), stores })
     }
 
     /// Where the embedded stores answer; none in AWS.
@@ -98,7 +99,7 @@ impl Session {
             Some(embedded) => embedded.aws_config(),
             None => aws_config().await,
         };
-        Ok(lake::Place::bucket(&config, &self.names.bucket)?)
+        Ok(lake::Place::bucket(&config, &self.stores.names.bucket)?)
     }
 
     /// The environment under which other tools use the embedded stores.
@@ -108,7 +109,18 @@ impl Session {
 
     /// Bucket and tables.
     pub(crate) fn names(&self) -> &StoreSettings {
-        &self.names
+        &self.stores.names
+    }
+
+    /// Who is who among the records of this deployment.
+    pub(crate) fn customers(&self) -> Result<Customers, Failure> {
+        let recognition = self.hub.landing().recognition().ok_or_else(|| {
+            Failure::misuse(
+                "nobody can be recognised: the settings have no identity_key",
+                "add identity_key = { secret = \"…\" } and run `tributary replay`",
+            )
+        })?;
+        Ok(Customers::new(&self.stores, recognition.clone()))
     }
 
     /// The selected connections; an error when there are none at all.

@@ -28,6 +28,8 @@ pub struct Settings {
     pub identity_key: Option<SecretRef>,
     /// How people are recognised.
     pub identity: IdentitySettings,
+    /// Who may look customers up.
+    pub customers: CustomersSettings,
     /// The secret itself, once unlocked.
     pub pseudonyms: Option<Pseudonyms>,
     /// The folder of the settings file: secrets' files are relative to it.
@@ -44,6 +46,14 @@ pub struct StoreSettings {
     pub customers_table: String,
     /// The DynamoDB table of cursors, leases and ledgers.
     pub state_table: String,
+}
+
+/// The table `[customers]` of the settings: the customer API.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CustomersSettings {
+    /// The keys that open it; several during a rotation.
+    pub api_keys: Vec<SecretRef>,
 }
 
 /// One configured account of a source.
@@ -331,8 +341,14 @@ impl Settings {
             Some(value) => IdentitySettings::deserialize(value)
                 .map_err(|error| Error::Config(format!("identity: {}", error.message())))?,
         };
+        let customers = match table.remove("customers") {
+            None => CustomersSettings::default(),
+            Some(value) => CustomersSettings::deserialize(value)
+                .map_err(|error| Error::Config(format!("customers: {}", error.message())))?,
+        };
         if let Some(key) = table.keys().next() {
-            return Err(unknown_key(key, &["store", "identity_key", "identity", "connections"]));
+            let known = ["store", "identity_key", "identity", "customers", "connections"];
+            return Err(unknown_key(key, &known));
         }
         let connections = connections
             .into_iter()
@@ -355,6 +371,7 @@ impl Settings {
             connections,
             identity_key,
             identity,
+            customers,
             pseudonyms: None,
             folder: folder.into(),
         })

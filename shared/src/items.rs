@@ -73,7 +73,8 @@ pub(crate) struct Reading<'a> {
     pub(crate) limit: Option<usize>,
     /// From the greatest sort key down.
     pub(crate) backwards: bool,
-    /// Only these attributes, as a projection expression; all when absent.
+    /// Only these attributes, with commas between them; all when absent. `#row` is the attribute `row`: a word that
+    /// DynamoDB reserves stands behind a `#`.
     pub(crate) only: Option<&'a str>,
 }
 
@@ -125,6 +126,7 @@ impl Items {
                 .set_keys(Some(keys.clone()))
                 .consistent_read(true)
                 .set_projection_expression(only.map(str::to_owned))
+                .set_expression_attribute_names(only.and_then(reserved))
                 .build()
                 .map_err(|error| Error::landing(what, error))?;
             let output = persist(what, || {
@@ -174,6 +176,7 @@ impl Items {
                     .consistent_read(true)
                     .scan_index_forward(!reading.backwards)
                     .set_projection_expression(reading.only.map(str::to_owned))
+                    .set_expression_attribute_names(reading.only.and_then(reserved))
                     .set_limit(left.and_then(|left| i32::try_from(left).ok()))
                     .set_exclusive_start_key(from.clone())
                     .expression_attribute_values(":pk", text(pk));
@@ -232,6 +235,14 @@ impl Items {
         .await
         .map(drop)
     }
+}
+
+/// The attributes of a projection whose names DynamoDB reserves, by the words that stand for them.
+fn reserved(only: &str) -> Option<HashMap<String, String>> {
+    let names = only.split(", ").filter_map(|word| Some((word, word.strip_prefix('#')?)));
+    let names: HashMap<String, String> =
+        names.map(|(word, name)| (word.to_owned(), name.to_owned())).collect();
+    (!names.is_empty()).then_some(names)
 }
 
 /// The error of an operation that has no condition.

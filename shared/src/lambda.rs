@@ -77,7 +77,20 @@ fn variable(name: &str) -> Result<String, Failure> {
         .map_err(|_| Failure::Config(format!("the environment variable {name} is not set")))
 }
 
-async fn hub(sources: &Sources) -> Result<(Hub, aws_config::SdkConfig), Failure> {
+/// What every function of a deployment stands on.
+pub struct Deployment {
+    /// The settings, unlocked.
+    pub settings: Settings,
+    /// Bucket and tables.
+    pub stores: Stores,
+    /// The reader of secrets.
+    pub secrets: Secrets,
+    /// Region, credentials and endpoints.
+    pub config: aws_config::SdkConfig,
+}
+
+/// Reads the settings and opens the stores that the environment names.
+pub async fn deployment(sources: &Sources) -> Result<Deployment, Failure> {
     let config = aws_config().await;
     let mut settings = read_settings(&config, sources).await?;
     let names = match &settings.store {
@@ -90,8 +103,14 @@ async fn hub(sources: &Sources) -> Result<(Hub, aws_config::SdkConfig), Failure>
     };
     let stores = Stores::new(&config, names);
     let secret_store = aws_sdk_secretsmanager::Client::new(&config);
-    let secrets = Secrets::new(&settings.folder, Some(secret_store.clone()));
+    let secrets = Secrets::new(&settings.folder, Some(secret_store));
     settings.unlock(&secrets).await?;
+    Ok(Deployment { settings, stores, secrets, config })
+}
+
+async fn hub(sources: &Sources) -> Result<(Hub, aws_config::SdkConfig), Failure> {
+    let Deployment { settings, stores, secrets, config } = deployment(sources).await?;
+    let secret_store = aws_sdk_secretsmanager::Client::new(&config);
     let tokens: Arc<dyn TokenVault> =
         Arc::new(SecretsManagerVault::new(secret_store, "tributary/tokens"));
     let hub = Hub::new(Arc::new(settings), &stores, secrets, &tokens, Patience::default())?;

@@ -8,6 +8,7 @@ pub mod clock;
 pub mod config;
 pub mod connector;
 pub mod crash;
+pub mod customers;
 pub mod error;
 pub mod facts;
 pub mod fields;

@@ -2,6 +2,7 @@
 
 mod athena;
 mod check;
+mod customer;
 mod demo;
 mod init;
 mod new;
@@ -31,6 +32,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Preview(preview) => preview::run(global, preview).await,
         Command::Sync(sync) => sync::run(global, sync).await,
         Command::Serve(serve) => serve::run(global, serve).await,
+        Command::Customer(customer) => customer::run(global, customer).await,
         Command::Status(selected) => status::run(global, &selected.selection()).await,
         Command::Quarantine(quarantine) => quarantine::run(global, quarantine).await,
         Command::Replay(selected) => replay::run(global, &selected.selection()).await,

@@ -1,9 +1,11 @@
-//! `tributary serve`: receives webhooks, and reads on a schedule what they missed.
+//! `tributary serve`: receives webhooks, reads on a schedule what they missed, and answers who a customer is.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
+use customers::Auth;
 use serde_json::json;
 use shared::budget::Budget;
 use shared::hub::Selection;
@@ -46,8 +48,16 @@ async fn receive(
     }
     let stop = CancellationToken::new();
     let inlet: Arc<dyn Inlet> = Arc::clone(&session.hub) as _;
-    let door = Door::open(session, listener, inlet, stop.clone())?;
+    let address = listener.local_addr().map_err(broken)?;
+    let auth = auth(session, address).await?;
+    let api = session.customers().map(|customers| customers::router(customers, auth.clone()));
+    let closed = api.as_ref().err().map(|failure| format!("no customer API: {failure}"));
+    let api = api.unwrap_or_default();
+    let door = Door::open(session, listener, inlet, api, stop.clone())?;
     announce(global, serve, session, door.address);
+    if !global.quiet {
+        tell(&closed.unwrap_or_else(|| of_customers(address, &auth)));
+    }
     let watch = Watch::new(&Global { quiet: true, ..global.clone() });
     let schedule = keep_reading(global, session, serve, &watch);
     tokio::select! {
@@ -137,6 +147,26 @@ fn announce(global: &Global, serve: &Serve, session: &Session, address: SocketAd
     }
 }
 
+/// Who may ask the customer API: holders of the settings' keys; without keys, this machine.
+async fn auth(session: &Session, address: SocketAddr) -> Result<Auth, Failure> {
+    let keys = Auth::of(session.hub.settings(), session.hub.secrets()).await?;
+    let local = address.ip().is_loopback();
+    Ok(keys.unwrap_or(if local { Auth::Loopback } else { Auth::Nobody }))
+}
+
+fn of_customers(address: SocketAddr, auth: &Auth) -> String {
+    let who = match auth {
+        Auth::Keys(_) => "with an API key",
+        Auth::Loopback | Auth::Trusted => {
+            "from this machine only: there are no [customers] api_keys"
+        }
+        Auth::Nobody => "refuses all: set [customers] api_keys",
+    };
+    format!(
+        "customers: POST http://{address}/customers/lookup  ({who}); GET /openapi.json tells more"
+    )
+}
+
 /// Takes the address, so that a port in use is found out before anything else is opened.
 pub(super) async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
     TcpListener::bind(address).await.map_err(|error| {
@@ -154,18 +184,19 @@ pub(super) struct Door {
 }
 
 impl Door {
-    /// Begins to serve deliveries for the session's connections.
+    /// Begins to serve deliveries for the session's connections, and what else there is.
     pub(super) fn open(
         session: &Session,
         listener: TcpListener,
         inlet: Arc<dyn Inlet>,
+        beside: Router,
         stop: CancellationToken,
     ) -> Result<Self, Failure> {
         let address = listener.local_addr().map_err(broken)?;
         let receiver =
             Receiver::new(Arc::clone(session.hub.settings()), session.hub.secrets().clone(), inlet);
-        let serving =
-            axum::serve(listener, receiver.router()).with_graceful_shutdown(stop.cancelled_owned());
+        let serving = axum::serve(listener, receiver.router().merge(beside))
+            .with_graceful_shutdown(stop.cancelled_owned());
         let server = tokio::spawn(async move { serving.await });
         Ok(Self { address, server })
     }

@@ -26,6 +26,7 @@ async fn the_help_teaches() {
         "preview",
         "sync",
         "serve",
+        "customer",
         "status",
         "replay",
         "schema",

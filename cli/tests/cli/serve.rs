@@ -10,7 +10,7 @@ use tokio::process::Child;
 use crate::home::{Home, signal};
 
 /// A running door, and what it said when it was ready.
-async fn open(home: &Home, arguments: &[&str]) -> (Child, Value) {
+pub(crate) async fn open(home: &Home, arguments: &[&str]) -> (Child, Value) {
     let all: Vec<&str> =
         ["serve", "--listen", "127.0.0.1:0", "--json"].iter().chain(arguments).copied().collect();
     let mut child =

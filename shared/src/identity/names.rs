@@ -1,5 +1,6 @@
 //! Whether two names can be one person's, across accents, spellings, initials, nicknames and swapped order.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use smol_str::{SmolStr, SmolStrBuilder};
 use unicode_normalization::{UnicodeNormalization as _, char::is_combining_mark};
@@ -11,7 +12,9 @@ mod nicknames;
 use nicknames::same_nickname;
 
 /// What two names say about two records being one person's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Agreement {
     /// Given and family name are the same.

@@ -1,5 +1,6 @@
 //! What a solve says: the people, what was refused, what is shared, and who lives together.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -7,7 +8,9 @@ use super::{Agreement, IdentifierKey};
 use crate::schema::RecordKey;
 
 /// How strong the evidence is that joined two records.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 pub struct Strength {
     /// 0 a steward's ruling, 1 explicit cross-system id, 2 exact, 3 needs an agreeing name.
     pub tier: u8,
@@ -56,7 +59,9 @@ impl Person {
 }
 
 /// Why two records that share an identifier were not joined.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
     /// A steward said so.

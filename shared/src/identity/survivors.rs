@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
@@ -40,7 +41,8 @@ impl Ranks {
 }
 
 /// What one source says about a field.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "{T}Claim")]
 pub struct Claim<T> {
     /// The value.
     pub value: T,
@@ -51,7 +53,8 @@ pub struct Claim<T> {
 }
 
 /// A field of a person.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "{T}Survivor")]
 pub struct Survivor<T> {
     /// Every claim to a value, the one that holds first. Empty if no source has a value.
     pub claims: Vec<Claim<T>>,
@@ -67,7 +70,8 @@ impl<T> Survivor<T> {
 }
 
 /// A value of which a person may have many, and the records that name it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "{T}Gathered")]
 pub struct Gathered<T> {
     /// The value as the most trusted record has it.
     pub value: T,
@@ -76,7 +80,7 @@ pub struct Gathered<T> {
 }
 
 /// What is known of a person.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Survivors {
     /// The name; its parts are taken from one record, so that they fit each other.
     pub name: Survivor<PersonName>,

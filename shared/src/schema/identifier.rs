@@ -123,7 +123,7 @@ impl Identifier {
 }
 
 /// What a UUID looks like in JSON; the `uuid` crate itself does not say.
-pub(super) enum UuidText {}
+pub(crate) enum UuidText {}
 
 impl JsonSchema for UuidText {
     fn inline_schema() -> bool {

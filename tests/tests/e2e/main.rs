@@ -3,6 +3,7 @@
 mod bad_input;
 mod bluesky;
 mod brandwatch;
+mod customers;
 mod full_passes;
 mod hubspot;
 mod klaviyo;

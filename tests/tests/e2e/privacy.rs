@@ -14,15 +14,15 @@ use tracing_subscriber::layer::{Layer, SubscriberExt as _};
 use tracing_subscriber::registry::LookupSpan;
 
 /// What we write ourselves, to the last detail.
-const OURS: &str = "off,shared=trace,helpdesk=trace,tributary=trace,e2e=off";
+const OURS: &str = "off,shared=trace,customers=trace,helpdesk=trace,tributary=trace,e2e=off";
 /// What `tributary -vvv` shows, libraries included; the simulator is the vendor's side.
 const MOST_VERBOSE: &str = "debug,simulator=off";
 
 #[derive(Clone, Default)]
-struct Buffer(Arc<Mutex<Vec<u8>>>);
+pub(super) struct Buffer(Arc<Mutex<Vec<u8>>>);
 
 impl Buffer {
-    fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         String::from_utf8_lossy(&self.0.lock().expect("no test panicked in it")).into_owned()
     }
 }
@@ -46,7 +46,7 @@ impl MakeWriter<'_> for Buffer {
 }
 
 /// Logs to two buffers: ours in full, and everybody's at `debug`.
-fn listen() -> (Buffer, Buffer) {
+pub(super) fn listen() -> (Buffer, Buffer) {
     let (ours, all) = (Buffer::default(), Buffer::default());
     let subscriber =
         tracing_subscriber::registry().with(writing(&ours, OURS)).with(writing(&all, MOST_VERBOSE));
@@ -86,7 +86,7 @@ fn canaries(stand: &Stand) -> Vec<String> {
     canaries
 }
 
-fn assert_silent(canaries: &[String], place: &str, text: &str) {
+pub(super) fn assert_silent(canaries: &[String], place: &str, text: &str) {
     for canary in canaries {
         let Some(at) = text.find(canary.as_str()) else { continue };
         let from = text[..at].rfind('\n').map_or(0, |line| line + 1);

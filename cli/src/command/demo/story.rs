@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
+use axum::Router;
 use futures_util::future::join_all;
 use shared::budget::Budget;
 use shared::error::Error;
@@ -98,7 +99,8 @@ async fn push(session: &Session, company: &Company) -> Result<BTreeMap<String, P
     let inlet = Arc::new(Counted { hub: Arc::clone(&session.hub), duplicates: Mutex::default() });
     let stop = CancellationToken::new();
     let listener = listen(([127, 0, 0, 1], 0).into()).await?;
-    let door = Door::open(session, listener, Arc::clone(&inlet) as Arc<dyn Inlet>, stop.clone())?;
+    let delivered = Arc::clone(&inlet) as Arc<dyn Inlet>;
+    let door = Door::open(session, listener, delivered, Router::new(), stop.clone())?;
     let stamp = Some(jiff::Timestamp::now());
     let rough = DeliveryPlan {
         drop: 10,

@@ -1,0 +1,130 @@
+//! The rows that hang on a person's records, read in parallel.
+
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+
+use super::Customers;
+use crate::error::Error;
+use crate::identity::live;
+use crate::items::{CONCURRENCY, Item, ItemKey, Range, Reading, text_of};
+use crate::schema::{Entity, Provenance, RecordKey, Table, Timestamp};
+
+/// Rows that are read of one record and kind at the most.
+const MOST_ROWS: usize = 2_000;
+
+/// A row of the table.
+pub(super) struct Kept {
+    pub(super) provenance: Provenance,
+    /// What it says; none where it does not fit into an item, or cannot be read.
+    pub(super) entity: Option<Entity>,
+}
+
+/// Rows, and whether they are all there are.
+#[derive(Default)]
+pub(super) struct Rows {
+    pub(super) kept: Vec<Kept>,
+    /// Whether some are missing, or their content is.
+    pub(super) incomplete: bool,
+    /// Items and queries that were read.
+    pub(super) reads: usize,
+}
+
+impl Rows {
+    fn of(items: Vec<Item>, reads: usize, cut_off: bool) -> Self {
+        let kept: Vec<Kept> = items.iter().filter_map(kept).collect();
+        let missing = kept.iter().any(|kept| kept.entity.is_none());
+        Self { kept, incomplete: cut_off || missing, reads }
+    }
+
+    /// The rows of one entity with their provenance.
+    pub(super) fn each<'r, T: 'r>(
+        &'r self,
+        pick: impl Fn(&'r Entity) -> Option<&'r T> + 'r,
+    ) -> impl Iterator<Item = (&'r Provenance, &'r T)> {
+        self.kept
+            .iter()
+            .filter_map(move |kept| Some((&kept.provenance, pick(kept.entity.as_ref()?)?)))
+    }
+}
+
+impl Customers {
+    /// The newest version of each of these records.
+    pub(super) async fn newest(&self, records: &[RecordKey]) -> Result<Rows, Error> {
+        let keys: Vec<ItemKey> = records.iter().map(live::record).collect();
+        let items = self.items.get("reading records", &keys, None).await?;
+        Ok(Rows::of(items, keys.len(), false))
+    }
+
+    /// Consents, deals, orders and tickets of these records.
+    pub(super) async fn hanging(&self, records: &[RecordKey]) -> Result<Rows, Error> {
+        // From the first to the last of two kinds each; `$` follows `#`.
+        self.rows(records, &[("CON#", "DEAL$"), ("ORD#", "TKT$")]).await
+    }
+
+    /// Consents that came through these records.
+    pub(super) async fn consents_through(&self, records: &[RecordKey]) -> Result<Rows, Error> {
+        self.rows(records, &[("CON#", "CON$")]).await
+    }
+
+    async fn rows(
+        &self,
+        records: &[RecordKey],
+        ranges: &[(&'static str, &'static str)],
+    ) -> Result<Rows, Error> {
+        let reading = Reading { limit: Some(MOST_ROWS + 1), ..Reading::default() };
+        let queries: Vec<_> = records
+            .iter()
+            .flat_map(|record| ranges.iter().map(move |range| (record, *range)))
+            .map(|(record, (first, last))| self.under(record, first, last, reading))
+            .collect();
+        let reads = queries.len();
+        let found: Vec<Vec<Item>> =
+            stream::iter(queries).buffer_unordered(CONCURRENCY).try_collect().await?;
+        let cut_off = found.iter().any(|items| items.len() > MOST_ROWS);
+        // Rulings lie among them, and are no rows.
+        Ok(Rows::of(found.into_iter().flatten().collect(), reads, cut_off))
+    }
+
+    /// The items under a record from one sort key to another.
+    pub(super) async fn under(
+        &self,
+        record: &RecordKey,
+        first: &str,
+        last: &str,
+        reading: Reading<'_>,
+    ) -> Result<Vec<Item>, Error> {
+        let pk = format!("REC#{record}");
+        self.items.query("reading a customer", &pk, Range::Between(first, last), reading).await
+    }
+}
+
+/// A living row; nothing for tombstones and for items that are no rows.
+pub(super) fn kept(item: &Item) -> Option<Kept> {
+    if item.contains_key("deleted") {
+        return None;
+    }
+    let table: Table = text_of(item, "table")?.parse().ok()?;
+    let key: RecordKey = text_of(item, "record_key")?.parse().ok()?;
+    let time = |name| text_of(item, name).and_then(|text| text.parse::<Timestamp>().ok());
+    let received_at = time("received_at")?;
+    let provenance = Provenance {
+        source: key.source().into(),
+        connection_id: key.connection().into(),
+        source_object: key.object().into(),
+        source_id: key.id().into_owned(),
+        source_version: item.get("version")?.as_n().ok()?.parse().ok()?,
+        source_updated_at: time("source_updated_at"),
+        occurred_at: None,
+        received_at,
+        ingested_at: received_at,
+        raw_key: text_of(item, "raw_key").unwrap_or_default().to_owned(),
+        mapper_version: 0,
+        schema_version: 0,
+        content_sha256: text_of(item, "content_sha256")?.parse().ok()?,
+        deleted: false,
+        subject_key: text_of(item, "subject_key").and_then(|key| key.parse().ok()),
+        record_key: key,
+    };
+    // The object to which `row_in` points is gone once its rows are in the tables, so it is not asked for.
+    let entity = text_of(item, "row").and_then(|row| Entity::from_content(table, row).ok());
+    Some(Kept { provenance, entity })
+}
