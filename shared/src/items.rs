@@ -21,11 +21,11 @@ pub(crate) type Item = HashMap<String, AttributeValue>;
 
 /// The primary key of an item.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ItemKey {
+pub(crate) struct ItemKey {
     /// Partition key.
-    pub pk: String,
+    pub(crate) pk: String,
     /// Sort key.
-    pub sk: String,
+    pub(crate) sk: String,
 }
 
 impl ItemKey {

@@ -16,7 +16,7 @@ use crate::stores::{StoreFault, persist};
 
 /// What has changed about who a record is since it was last told; kept with the record, and written with it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Untold {
+pub(crate) struct Untold {
     /// Whether nothing has ever been told of the record.
     #[serde(default)]
     is_new: bool,
