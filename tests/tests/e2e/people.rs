@@ -4,13 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use e2e::fault_proxy::{Injection, Operation, StoreFault};
 use e2e::stand::Stand;
+use http::Method;
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use serde_json::value::RawValue;
+use shared::error::Error;
 use shared::identity::{
     Evidence, IdentitySettings, Override, Partition, Recognition, Ruling, person_id_of, solve,
 };
 use shared::landing::{Attempt, Batch, Landing, Place};
+use shared::ledger::Ledger;
 use shared::pseudonym::Pseudonyms;
 use shared::rows::{Draft, Mapped};
 use shared::schema::{
@@ -147,6 +150,10 @@ impl Scene {
 }
 
 async fn land(landing: &Landing, said: &Said) {
+    try_to_land(landing, said).await.unwrap();
+}
+
+async fn try_to_land(landing: &Landing, said: &Said) -> Result<Ledger, Error> {
     let nothing = BTreeSet::new();
     let batch = Batch {
         place: Place { source: "hubspot", connection: said.connection, stream: "contacts" },
@@ -164,7 +171,7 @@ async fn land(landing: &Landing, said: &Said) {
         drifted: Vec::new(),
     };
     let attempt = Attempt { number: 0, record: RawValue::NULL, mapped: Ok(mapped) };
-    landing.land(batch, std::iter::once(attempt)).await.unwrap();
+    landing.land(batch, std::iter::once(attempt)).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -222,6 +229,32 @@ async fn a_record_that_bridges_two_people_merges_them_and_its_loss_splits_them()
     scene.land(&[gone]).await;
     assert_eq!(scene.people(&key("shop", "7")).await, [["shop7"]]);
     assert_eq!(scene.told().await.len(), 2, "the split is told too");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_could_not_be_told_is_told_by_the_next_run_and_once() {
+    let refused = [
+        ("before it landed", true, Operation::s3(Method::PUT, "landing/identity")),
+        ("before it was remembered", false, Operation::dynamodb("PutItem").containing("TOLD")),
+        ("before the mark went", false, Operation::dynamodb("UpdateItem").containing("untold")),
+    ];
+    for (when, in_s3, refused) in refused {
+        let scene = Scene::new().await;
+        scene.land(&[said("crm", "1", 1, &["ann"]), said("shop", "7", 2, &["lee"])]).await;
+        let bridge = said("mail", "3", 3, &["ann", "lee"]);
+        let proxy = if in_s3 { &scene.stand.s3 } else { &scene.stand.dynamodb };
+        proxy.inject(Injection::new(refused, StoreFault::AccessDenied));
+        let cut_off = try_to_land(&scene.landing, &bridge).await;
+        assert!(cut_off.is_err(), "{when}");
+        proxy.assert_all_fired();
+        // The person is right all the same, and the record is unchanged when its page comes again.
+        assert_eq!(scene.people(&key("shop", "7")).await, [["crm1", "mail3", "shop7"]], "{when}");
+        for _ in 0..2 {
+            let again = try_to_land(&scene.landing, &bridge).await.unwrap();
+            assert_eq!(again.unchanged, 1, "{when}");
+        }
+        assert_eq!(scene.told().await.len(), 1, "{when}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
