@@ -46,6 +46,8 @@ async fn people_are_found_in_seven_systems_and_a_look_up_agrees_with_the_batch()
     let score: Score = batch.score(&truth);
     println!("{score}\n{score:?}");
     assert!(score.precision() >= 0.999, "{score:?}");
+    // The aim is 0.95. What is missing are mostly second accounts in one system, which the rules keep apart.
+    assert!(score.reachable_recall() >= 0.85, "{score:?}");
 
     let landing = Landing::new(&stand.own_stores(), Some(recognition));
     let each = batch.evidence.keys().map(|record| vec![record.clone()]);
