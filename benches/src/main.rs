@@ -1,4 +1,4 @@
-//! `cargo run --release -p bench -- pull|sources|lake|door|cold-start`: what Tributary costs, in CPU seconds and memory.
+//! `cargo run --release -p bench -- pull|sources|lake|identity|door|cold-start`: what Tributary costs, in CPU seconds and memory.
 //!
 //! The figures in `docs/benchmarks.md` come from here. Wall time depends on the machine; tickets per CPU second less so.
 #![allow(clippy::print_stdout, reason = "a benchmark prints its figures")]
@@ -11,6 +11,7 @@
 
 mod cold_start;
 mod door;
+mod identity;
 mod lake_tables;
 mod pull;
 mod sources;
@@ -58,6 +59,18 @@ enum Bench {
         #[arg(long, default_value_t = 1_000)]
         commits: usize,
     },
+    /// A company's people in all its systems: solved in batch, and compared with who they are.
+    Identity {
+        /// People.
+        #[arg(long, default_value_t = 10_000)]
+        people: usize,
+        /// Days of history.
+        #[arg(long, default_value_t = 30)]
+        days: u32,
+        /// The company.
+        #[arg(long, default_value_t = 7)]
+        seed: u64,
+    },
     /// Signed deliveries into the door, which stores them in a queue on loopback.
     Door {
         /// Deliveries to send.
@@ -89,6 +102,7 @@ async fn main() {
         Bench::Lake { interactions, people, changes, commits } => {
             lake_tables::run(interactions, people, changes, commits).await;
         }
+        Bench::Identity { people, days, seed } => identity::run(people, days, seed).await,
         Bench::PagesServer { tickets } => pull::serve_pages(tickets).await,
         Bench::Door { deliveries, concurrency } => door::run(deliveries, concurrency).await,
         Bench::ColdStart { starts } => cold_start::run(starts).await,

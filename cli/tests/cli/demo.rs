@@ -62,6 +62,9 @@ async fn a_demo_tells_its_story_once_and_its_data_can_be_worked_on() {
         .sum();
     assert!(quarantined >= 4, "{first}");
 
+    assert!(first["people"]["records"].as_u64().unwrap() > 40, "{first}");
+    assert!(first["people"]["precision"].as_f64().unwrap() >= 0.999, "{first}");
+
     // What the summary suggests works without the company.
     let on_demo =
         ["--config", "tributary-data/demo/tributary.toml", "--data", "tributary-data/demo"];
@@ -88,6 +91,7 @@ async fn a_demo_tells_its_story_once_and_its_data_can_be_worked_on() {
         .collect();
     assert!(changed.is_empty(), "{changed:?}");
     assert_eq!(second["quarantine"], first["quarantine"]);
+    assert_eq!(second["people"], first["people"], "whoever was found is found again");
     run(tributary(folder.path(), &["demo", "--seed", "4"]))
         .await
         .expect_error(2, &["--seed 3 --people 12", "--data"]);

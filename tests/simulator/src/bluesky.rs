@@ -118,6 +118,11 @@ impl Bluesky {
         self.feed.subscriptions()
     }
 
+    /// Whose an account is, by index into the company's people.
+    pub(crate) fn people(&self) -> std::collections::BTreeMap<String, usize> {
+        self.shared.lock().network.people.clone()
+    }
+
     /// What a faithful copy must contain now.
     pub fn truth(&self) -> Truth {
         Truth::of(&self.lock().network)

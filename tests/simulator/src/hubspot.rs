@@ -145,6 +145,11 @@ impl HubSpot {
         self.shared.lock().oauth.refreshes()
     }
 
+    /// Whom a contact is about, by index into the company's people.
+    pub(crate) fn people(&self) -> std::collections::BTreeMap<u64, usize> {
+        self.shared.lock().portal.people.clone()
+    }
+
     /// What a faithful copy must contain now.
     pub fn truth(&self) -> Truth {
         let state = self.shared.lock();

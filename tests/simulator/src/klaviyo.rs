@@ -150,6 +150,11 @@ impl Klaviyo {
         ConnectionKeys { source: "klaviyo", keys, secrets }
     }
 
+    /// Whom a profile is about, by index into the company's people.
+    pub(crate) fn people(&self) -> std::collections::BTreeMap<String, usize> {
+        self.shared.lock().account.people.clone()
+    }
+
     /// What a faithful copy must contain now.
     pub fn truth(&self) -> Truth {
         let state = self.shared.lock();

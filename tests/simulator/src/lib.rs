@@ -25,11 +25,13 @@ mod clock;
 mod faults;
 pub mod hubspot;
 pub mod klaviyo;
+pub mod score;
 pub mod sender;
 pub mod sendgrid;
 mod server;
 pub mod square;
 mod vendor;
+mod whose;
 mod world;
 pub mod zendesk;
 
@@ -49,6 +51,7 @@ pub use sendgrid::SendGrid;
 pub use server::{AuthKind, SeenRequest};
 pub use square::Square;
 pub use vendor::{Sending, Vendor};
+pub use whose::{RecordName, Whose};
 pub use world::{Company, Household, Order, Organization, Person, PizzaHousehold, Store};
 pub use zendesk::Zendesk;
 

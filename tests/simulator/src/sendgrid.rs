@@ -107,6 +107,11 @@ impl SendGrid {
         self.server.requests()
     }
 
+    /// Whom a contact is about, by index into the company's people.
+    pub(crate) fn people(&self) -> std::collections::BTreeMap<String, usize> {
+        self.shared.lock().people.clone()
+    }
+
     /// What a faithful copy must contain now.
     pub fn truth(&self) -> Truth {
         Truth::of(&self.shared.lock())

@@ -148,6 +148,11 @@ impl Square {
         self.server.requests()
     }
 
+    /// Whom a customer is about, by index into the company's people.
+    pub(crate) fn people(&self) -> std::collections::BTreeMap<String, usize> {
+        self.shared.lock().shop.people.clone()
+    }
+
     /// What a faithful copy must contain now.
     pub fn truth(&self) -> Truth {
         Truth::of(&self.shared.lock().shop)

@@ -10,6 +10,7 @@ mod klaviyo;
 mod lake;
 mod oauth;
 mod people;
+mod people_truth;
 mod privacy;
 mod pull_faults;
 mod seeds;

@@ -7,6 +7,7 @@ use comfy_table::Cell;
 use lake::{Committed, TableFacts};
 use serde::Serialize;
 use shared::ledger::{Ledger, Run};
+use simulator::score::Score;
 
 use super::company::Company;
 use crate::command::quarantine::Group;
@@ -26,12 +27,43 @@ pub(super) struct Report {
     #[serde(rename = "second_pull")]
     pub(super) second: Vec<Run>,
     pub(super) quarantine: Vec<Group>,
+    /// How well the company's people are recognised.
+    pub(super) people: Recognised,
     /// What came into the tables.
     pub(super) committed: Vec<Committed>,
     /// What is in them.
     pub(super) tables: Vec<TableFacts>,
     pub(super) folder: PathBuf,
     pub(super) seconds: f64,
+}
+
+/// How well people are recognised, against the company's truth.
+#[derive(Clone, Copy, Default, Serialize)]
+pub(super) struct Recognised {
+    /// Records that are about one person in the company.
+    pub(super) records: u64,
+    /// Who these records are about.
+    pub(super) people: u64,
+    /// Who was found in them.
+    pub(super) found: u64,
+    pub(super) precision: f64,
+    /// Of the pairs of records of one person that share an identifier, if need be by way of the person's other records.
+    pub(super) recall: f64,
+    /// Of all pairs of records of one person.
+    pub(super) recall_of_all: f64,
+}
+
+impl From<Score> for Recognised {
+    fn from(score: Score) -> Self {
+        Self {
+            records: score.records,
+            people: score.people,
+            found: score.found_people,
+            precision: score.precision(),
+            recall: score.reachable_recall(),
+            recall_of_all: score.recall(),
+        }
+    }
 }
 
 /// What became of a system's webhooks.
@@ -82,6 +114,7 @@ impl Report {
         };
         pull(second, &self.second);
         self.print_quarantine();
+        self.print_people();
         self.print_tables();
         let folder = self.folder.display();
         let on_demo =
@@ -128,6 +161,17 @@ impl Report {
             ]);
         }
         say(format!("Webhooks: some lost, some twice, none in order\n{table}\n"));
+    }
+
+    fn print_people(&self) {
+        let Recognised { records, people, found, precision, recall, recall_of_all } = self.people;
+        say(format!(
+            "People: {} found in {} records of {}; precision {precision:.4}, recall {recall:.4} of the pairs that share \
+             an identifier, {recall_of_all:.4} of all\n",
+            grouped(found),
+            grouped(records),
+            grouped(people),
+        ));
     }
 
     fn print_tables(&self) {

@@ -12,12 +12,13 @@ use shared::hub::{Hub, Selection};
 use shared::inbox::Received;
 use shared::ledger::Run;
 use shared::receive::{Envelope, Inlet};
+use shared::schema::RecordKey;
 use simulator::zendesk::BadRecord;
 use simulator::{DeliveryPlan, DeliveryReport};
 use tokio_util::sync::CancellationToken;
 
 use super::company::Company;
-use super::report::{Pushed, Report};
+use super::report::{Pushed, Recognised, Report};
 use crate::arguments::Global;
 use crate::command::quarantine::groups;
 use crate::command::serve::{Door, listen};
@@ -26,6 +27,7 @@ use crate::failure::Failure;
 use crate::log::tell;
 use crate::progress::Watch;
 use crate::session::Session;
+use crate::truth::{Found, truth};
 
 /// Changes that each system makes while the demo watches.
 const CHANGES: usize = 60;
@@ -78,6 +80,7 @@ pub(super) async fn tell_story(
     company.lived()?;
     aloud("4/5  looking into the quarantine");
     report.quarantine = groups(session, &Selection::default(), 0, false).await?;
+    report.people = recognised(session, company).await?;
     aloud("5/5  bringing what landed into the tables");
     let place = session.lake().await?;
     report.committed = commit(&place).await?;
@@ -92,6 +95,20 @@ async fn pull(global: &Global, session: &Session) -> Result<Vec<Run>, Failure> {
     let runs = session.hub.sync(&Selection::default(), Budget::unlimited(), &watch).await;
     watch.clear();
     Ok(runs?)
+}
+
+/// Looks up everybody in the company, and compares with whom the company knows.
+async fn recognised(session: &Session, company: &Company) -> Result<Recognised, Failure> {
+    let settings = session.hub.settings();
+    let Some(pseudonyms) = &settings.pseudonyms else { return Ok(Recognised::default()) };
+    let truth = truth(&company.simulator, pseudonyms)
+        .map_err(|invalid| Error::Invariant(invalid.to_string()))?;
+    let mut records: BTreeMap<usize, Vec<RecordKey>> = BTreeMap::new();
+    for (record, person) in &truth {
+        records.entry(*person).or_default().push(record.clone());
+    }
+    let found = Found::live(session.hub.landing().people(), records.into_values()).await?;
+    Ok(found.score(&truth).into())
 }
 
 /// Sends every system's webhooks at once to a door like that of `tributary serve`.

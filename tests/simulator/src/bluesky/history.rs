@@ -57,6 +57,7 @@ pub(super) fn write(network: &mut Network, company: &Company, days: u32, until: 
             1 => Some(String::new()),
             _ => Some(mistyped_name(&mut network.dice, person)),
         };
+        network.people.insert(id.clone(), index);
         network.add_account(Account {
             did: id.clone(),
             handles: vec![format!("{name}.bsky.example")],

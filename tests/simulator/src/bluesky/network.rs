@@ -107,6 +107,8 @@ pub(super) struct Network {
     /// The company's own account.
     pub(super) own: String,
     pub(super) accounts: BTreeMap<String, Account>,
+    /// Whose an account is, by index; the company's own is nobody's.
+    pub(super) people: BTreeMap<String, usize>,
     pub(super) posts: BTreeMap<String, Post>,
     /// In the order of their times.
     pub(super) log: Vec<Event>,
@@ -120,7 +122,8 @@ impl Network {
         let own = did(&mut dice);
         let (accounts, posts) = (BTreeMap::new(), BTreeMap::new());
         let chance = dice.clone();
-        Self { dice, chance, own, accounts, posts, log: Vec::new(), number: 0 }
+        let people = BTreeMap::new();
+        Self { dice, chance, own, accounts, people, posts, log: Vec::new(), number: 0 }
     }
 
     pub(super) fn add_account(&mut self, account: Account) {

@@ -56,6 +56,7 @@ pub(super) fn write(portal: &mut Portal, company: &Company, days: u32, until: Ti
             let business = person.organization.map(|index| businesses[index]);
             let properties = contact(portal, person, record == 1, business);
             let contact = portal.create(Kind::Contact, at, at, properties);
+            portal.people.insert(contact, number);
             if let Some(business) = business {
                 portal.link((Kind::Contact, contact), (Kind::Company, business), true);
             }

@@ -65,7 +65,8 @@ impl Portal {
             ("firstname", text(person.given_name)),
             ("lastname", None),
         ];
-        self.create(Kind::Contact, at, now, properties.into());
+        let contact = self.create(Kind::Contact, at, now, properties.into());
+        self.people.insert(contact, number);
     }
 
     fn close_deal(&mut self, at: Timestamp, now: Timestamp) {

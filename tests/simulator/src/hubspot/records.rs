@@ -123,6 +123,8 @@ pub type Place = (Kind, u64);
 pub(crate) struct Portal {
     pub(super) dice: Dice,
     pub(super) objects: BTreeMap<Kind, BTreeMap<u64, Object>>,
+    /// Whom a contact is about, by index.
+    pub(super) people: BTreeMap<u64, usize>,
     /// Both ways; true for the primary one.
     pub(super) links: BTreeMap<Place, BTreeMap<Place, bool>>,
     pub(super) ever_linked: BTreeSet<(Place, Place)>,
@@ -150,6 +152,7 @@ impl Portal {
         Self {
             dice,
             objects: Kind::ALL.into_iter().map(|kind| (kind, BTreeMap::new())).collect(),
+            people: BTreeMap::new(),
             links: BTreeMap::new(),
             ever_linked: BTreeSet::new(),
             erased: BTreeSet::new(),
@@ -313,6 +316,10 @@ impl Portal {
         }
         let removed = self.objects.entry(Kind::Contact).or_default().remove(&loser);
         self.erased.insert(gone);
+        // Of two people's contacts one becomes nobody's in particular.
+        if self.people.get(&winner) != self.people.get(&loser) {
+            self.people.remove(&winner);
+        }
         self.touch(into, at, now);
         let Some(object) = self.get_mut(into) else { return };
         let email = removed.and_then(|removed| removed.text("email").map(str::to_owned));

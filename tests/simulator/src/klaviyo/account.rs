@@ -16,6 +16,8 @@ const LETTERS: &[u8] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 pub(super) struct Account {
     pub(super) dice: Dice,
     pub(super) profiles: BTreeMap<String, Profile>,
+    /// Whom a profile is about, by index.
+    pub(super) people: BTreeMap<String, usize>,
     pub(super) campaigns: BTreeMap<String, Campaign>,
     pub(super) events: BTreeMap<String, Event>,
     pub(super) pizza: Option<String>,
@@ -32,6 +34,7 @@ impl Account {
         Self {
             dice,
             profiles: BTreeMap::new(),
+            people: BTreeMap::new(),
             campaigns: BTreeMap::new(),
             events: BTreeMap::new(),
             pizza: None,

@@ -20,6 +20,7 @@ pub(super) fn write(account: &mut Account, company: &Arc<Company>, days: u32, un
     let mut addresses = HashSet::new();
     for number in 0..company.people.len() {
         if let Some(profile) = profile(account, company, number, until, &mut addresses) {
+            account.people.insert(profile.id.clone(), number);
             account.profiles.insert(profile.id.clone(), profile);
         }
     }

@@ -30,6 +30,8 @@ pub(super) struct Account {
     /// By address and group.
     pub(super) groups: BTreeMap<(String, u64), GroupEntry>,
     pub(super) contacts: BTreeMap<String, Contact>,
+    /// Whom a contact is about, by index.
+    pub(super) people: BTreeMap<String, usize>,
     pub(super) single_sends: BTreeMap<String, SingleSend>,
     pub(super) audiences: Vec<(String, &'static str)>,
     pub(super) exports: Exports,
@@ -51,6 +53,7 @@ impl Account {
             removed: BTreeMap::new(),
             groups: BTreeMap::new(),
             contacts: BTreeMap::new(),
+            people: BTreeMap::new(),
             single_sends: BTreeMap::new(),
             audiences: Vec::new(),
             exports: Exports::default(),

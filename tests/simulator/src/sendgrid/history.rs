@@ -13,9 +13,9 @@ const PIZZAS: [&str; 4] = ["Funghi", "Margherita, \"large\"", "", "Quattro\nStag
 pub(super) fn write(account: &mut Account, days: u32, until: Timestamp) {
     let until = Timestamp::from_second(until.as_second()).unwrap_or(until);
     let company = std::sync::Arc::clone(&account.company);
-    for person in &company.people {
+    for (number, person) in company.people.iter().enumerate() {
         if account.dice.random_ratio(17, 20) {
-            contact(account, person, until);
+            contact(account, number, person, until);
         }
         let Some(email) = person.emails.first() else { continue };
         let email = &written_email(&mut account.dice, email);
@@ -57,7 +57,7 @@ fn moment(account: &mut Account, days: u32, until: Timestamp) -> Timestamp {
 }
 
 /// A contact has an address of its own: a family with one mailbox is one contact.
-fn contact(account: &mut Account, person: &crate::Person, until: Timestamp) {
+fn contact(account: &mut Account, number: usize, person: &crate::Person, until: Timestamp) {
     let Some(email) = person.emails.first().map(|email| email.to_lowercase()) else { return };
     if account.contacts.values().any(|contact| contact.email == email) {
         return;
@@ -80,6 +80,7 @@ fn contact(account: &mut Account, person: &crate::Person, until: Timestamp) {
         updated_at: Timestamp::from_second(updated).unwrap_or(created_at),
         deleted: false,
     };
+    account.people.insert(id.clone(), number);
     account.contacts.insert(id, contact);
 }
 

@@ -18,7 +18,7 @@ pub(super) fn write(shop: &mut Shop, company: &Company, days: u32, until: Timest
             continue;
         }
         let since = person.since.max(start).min(until - SignedDuration::from_hours(2));
-        let customer = profile(shop, person, since);
+        let customer = profile(shop, company, number, since);
         if orders_pizza {
             for order in &company.pizza.orders {
                 let total = i64::try_from(order.total).unwrap_or(0);
@@ -40,7 +40,8 @@ fn first_of(company: &Company) -> Option<usize> {
     household.members.first().copied()
 }
 
-pub(super) fn profile(shop: &mut Shop, person: &Person, at: Timestamp) -> String {
+pub(super) fn profile(shop: &mut Shop, company: &Company, number: usize, at: Timestamp) -> String {
+    let person = &company.people[number];
     let dice = &mut shop.dice;
     let written = mistyped_name(dice, person);
     let (given, family) = written.split_once(' ').unwrap_or((&written, ""));
@@ -71,6 +72,7 @@ pub(super) fn profile(shop: &mut Shop, person: &Person, at: Timestamp) -> String
         fields["note"] = "Likes the corner table".into();
     }
     let customer = shop.add_customer(at, fields, true);
+    shop.people.insert(customer.clone(), number);
     if let Some(phone) = person.phone.as_deref().filter(|_| shop.dice.random_ratio(1, 2)) {
         shop.enrol(at, &customer, phone);
     }

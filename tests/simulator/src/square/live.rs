@@ -24,8 +24,8 @@ impl State {
         let location = shop.dice.random_range(0..4);
         match (shop.dice.random_range(0..100), customer) {
             (0..=11, _) | (_, None) if people > 0 => {
-                let person = &self.company.people[shop.dice.random_range(0..people)];
-                profile(shop, person, at);
+                let person = shop.dice.random_range(0..people);
+                profile(shop, &self.company, person, at);
             }
             (12..=44, customer) => {
                 shop.sell(at, at, location, customer.as_deref(), None);

@@ -45,6 +45,8 @@ pub(super) struct Shop {
     pub(super) outbox: Outbox,
     pub(super) locations: Vec<Location>,
     pub(super) customers: BTreeMap<String, Record>,
+    /// Whom a customer's record is about, by index; there is none for strangers. Who is gone stays.
+    pub(super) people: BTreeMap<String, usize>,
     pub(super) orders: BTreeMap<String, Record>,
     pub(super) payments: BTreeMap<String, Record>,
     pub(super) refunds: BTreeMap<String, Record>,
@@ -110,6 +112,7 @@ impl Shop {
             outbox,
             locations,
             customers: BTreeMap::new(),
+            people: BTreeMap::new(),
             orders: BTreeMap::new(),
             payments: BTreeMap::new(),
             refunds: BTreeMap::new(),
@@ -177,6 +180,12 @@ impl Shop {
         json["updated_at"] = time(at).into();
         json["version"] = 0.into();
         let merge = json!({ "from_customer_ids": [one, other], "to_customer_id": id });
+        // Of two people's records one becomes nobody's in particular.
+        if let Some(person) = self.people.get(one).copied()
+            && self.people.get(other) == Some(&person)
+        {
+            self.people.insert(id.clone(), person);
+        }
         self.outbox.customer(at, "customer.created", &json, Some(&merge));
         self.customers
             .insert(id.clone(), Record { json, created_at: at, updated_at: at, listed: true });
