@@ -164,7 +164,9 @@ impl Causes<'_> {
         let islands_of_all = islands(&self.judged);
         let shared: HashSet<IdentifierKey> = self.partition.shared.iter().copied().collect();
         let mut telling = self.judged.clone();
-        telling.iter_mut().for_each(|record| record.clues.retain(|clue| !shared.contains(clue)));
+        for record in &mut telling {
+            record.clues.retain(|clue| !shared.contains(clue));
+        }
         let islands_of_telling = islands(&telling);
         let found: HashMap<&RecordKey, usize> =
             self.keys.iter().zip(&self.judged).map(|(key, record)| (*key, record.found)).collect();
@@ -199,7 +201,9 @@ impl Causes<'_> {
     fn out_of_reach(&self) -> BTreeMap<String, u64> {
         let islands = islands(&self.judged);
         let mut sizes: HashMap<usize, usize> = HashMap::new();
-        islands.iter().for_each(|island| *sizes.entry(*island).or_default() += 1);
+        for island in &islands {
+            *sizes.entry(*island).or_default() += 1;
+        }
         let mut causes = BTreeMap::new();
         for (one, other) in self.pairs(|record| record.person) {
             if islands[one] == islands[other] {

@@ -137,7 +137,7 @@ impl Hub {
             })
             .collect::<Result<_, Error>>()?;
         let landing = Landing::new(stores, settings.recognition());
-        Ok(Self { settings, secrets, landing, state, clients })
+        Ok(Self { settings, secrets, state, landing, clients })
     }
 
     /// The settings.

@@ -174,9 +174,8 @@ fn section(heading: &str, table: &Table) {
 }
 
 fn sure(customer: &Customer) -> String {
-    let Strength { tier, agreement } = match customer.confidence.weakest {
-        None => return "confidence 100 (a single record)".to_owned(),
-        Some(weakest) => weakest,
+    let Some(Strength { tier, agreement }) = customer.confidence.weakest else {
+        return "confidence 100 (a single record)".to_owned();
     };
     let by = match tier {
         0 => "a steward's ruling",

@@ -1,4 +1,4 @@
-//! `tributary query`: SQL over the tables, by DataFusion, in this process.
+//! `tributary query`: SQL over the tables, by `DataFusion`, in this process.
 
 use std::path::Path;
 use std::sync::Arc;

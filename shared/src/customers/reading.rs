@@ -29,7 +29,7 @@ pub(super) struct Rows {
 }
 
 impl Rows {
-    fn of(items: Vec<Item>, reads: usize, cut_off: bool) -> Self {
+    fn of(items: &[Item], reads: usize, cut_off: bool) -> Self {
         let kept: Vec<Kept> = items.iter().filter_map(kept).collect();
         let missing = kept.iter().any(|kept| kept.entity.is_none());
         Self { kept, incomplete: cut_off || missing, reads }
@@ -51,7 +51,7 @@ impl Customers {
     pub(super) async fn newest(&self, records: &[RecordKey]) -> Result<Rows, Error> {
         let keys: Vec<ItemKey> = records.iter().map(live::record).collect();
         let items = self.items.get("reading records", &keys, None).await?;
-        Ok(Rows::of(items, keys.len(), false))
+        Ok(Rows::of(&items, keys.len(), false))
     }
 
     /// Consents, deals, orders and tickets of these records.
@@ -81,7 +81,8 @@ impl Customers {
             stream::iter(queries).buffer_unordered(CONCURRENCY).try_collect().await?;
         let cut_off = found.iter().any(|items| items.len() > MOST_ROWS);
         // Rulings lie among them, and are no rows.
-        Ok(Rows::of(found.into_iter().flatten().collect(), reads, cut_off))
+        let found: Vec<Item> = found.into_iter().flatten().collect();
+        Ok(Rows::of(&found, reads, cut_off))
     }
 
     /// The items under a record from one sort key to another.

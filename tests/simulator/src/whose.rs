@@ -93,8 +93,8 @@ impl Square {
         let (people, accounts) = (self.people(), self.truth().accounts);
         let owner =
             |account: &crate::square::Record| people.get(account.json["customer_id"].as_str()?);
-        let owned = accounts.iter().filter_map(|(id, account)| Some((id, owner(account)?)));
-        all.extend(ids("square", "loyalty_account", owned));
+        let loyal = accounts.iter().filter_map(|(id, account)| Some((id, owner(account)?)));
+        all.extend(ids("square", "loyalty_account", loyal));
         all.extend(ids("square", "customer", &people));
     }
 }

@@ -149,10 +149,10 @@ async fn customers_are_found_by_whatever_they_are_known_by() {
     let truth = asked.stand.simulator.zendesk().truth();
     for user in truth.users.values().filter(|user| user.role == Role::EndUser) {
         let key = format!("zendesk/zendesk/user/{}", user.id);
-        if !landed
+        if landed
             .newest
             .get(&(Table::PersonRecord, key.clone()))
-            .is_some_and(|row| !row.provenance.deleted)
+            .is_none_or(|row| row.provenance.deleted)
         {
             continue;
         }

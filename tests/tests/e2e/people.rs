@@ -44,7 +44,7 @@ fn said(connection: &'static str, id: &str, version: i64, emails: &[&str]) -> Sa
 }
 
 fn at(second: i64) -> Timestamp {
-    Timestamp::from_micros(1_767_225_600_000_000 + second * 1_000_000).unwrap()
+    Timestamp::from_micros(1_767_225_600_000_000 + second * 1_000_000).expect("a time of our age")
 }
 
 impl Said {
@@ -128,7 +128,7 @@ impl Scene {
 
     async fn around(&self, records: &[RecordKey]) -> Partition {
         let people = self.landing.people();
-        people.around(records.to_vec()).await.unwrap().solve(people.rules())
+        people.around(records.to_vec()).await.expect("a walk").solve(people.rules())
     }
 
     /// The people around a record, each as the ids of their records.
@@ -150,7 +150,7 @@ impl Scene {
 }
 
 async fn land(landing: &Landing, said: &Said) {
-    try_to_land(landing, said).await.unwrap();
+    try_to_land(landing, said).await.expect("it lands");
 }
 
 async fn try_to_land(landing: &Landing, said: &Said) -> Result<Ledger, Error> {
@@ -350,7 +350,7 @@ fn evidence(all: &[Said]) -> Vec<Evidence> {
     let how = recognition();
     newest
         .into_values()
-        .map(|said| how.evidence(&said.provenance(), &said.person()).unwrap())
+        .map(|said| how.evidence(&said.provenance(), &said.person()).expect("evidence"))
         .collect()
 }
 
