@@ -12,7 +12,9 @@ use shared::clock;
 use shared::identity::{
     Candidate, Evidence, Member, Partition, People, Person, Ranks, Recognition, solve, survivors,
 };
-use shared::schema::{ContactType, PersonRecord, Provenance, RecordKey, Timestamp};
+use shared::schema::{
+    ContactType, Known, PersonName, PersonRecord, Provenance, RecordKey, Timestamp,
+};
 use uuid::Uuid;
 
 use crate::arguments::{Global, Resolve};
@@ -269,7 +271,7 @@ fn people_rows(
             .collect();
         let known = survivors(&members, trust);
         let name = known.name.value();
-        let part = |part: fn(&shared::schema::PersonName) -> &shared::schema::Known<String>| {
+        let part = |part: fn(&PersonName) -> &Known<String>| {
             name.and_then(|name| part(name).value().cloned())
         };
         let reached = |kind: ContactType| {
@@ -280,7 +282,7 @@ fn people_rows(
             person_id: person.person_id,
             records: person.records.len(),
             confidence: person.confidence(),
-            full_name: part(|name| &name.full),
+            full_name: part(|name| &name.full).or_else(|| name.and_then(written_out)),
             given_name: part(|name| &name.given),
             family_name: part(|name| &name.family),
             birth_date: known.birth_date.value().map(ToString::to_string),
@@ -295,6 +297,13 @@ fn people_rows(
         }
     };
     partition.people.iter().map(row).collect()
+}
+
+/// The parts of a name that is kept in parts, as one.
+fn written_out(name: &PersonName) -> Option<String> {
+    let parts = [&name.given, &name.family].into_iter().filter_map(|part| part.value());
+    let parts: Vec<&str> = parts.map(String::as_str).collect();
+    (!parts.is_empty()).then(|| parts.join(" "))
 }
 
 /// A row of `person_candidates`.
@@ -370,7 +379,7 @@ fn comparable(record: &Record) -> candidates::Person {
         |kind: ContactType| person.contact_points.iter().find(move |point| point.r#type == kind);
     let reached = |kind| point(kind).and_then(|point| Some(point.normalised.as_ref()?.into()));
     let address = point(ContactType::Address);
-    let text = |field: &shared::schema::Known<String>| field.value().map(Into::into);
+    let text = |field: &Known<String>| field.value().map(Into::into);
     let (given, family) = match (person.name.given.value(), person.name.full.value()) {
         (None, Some(full)) => match full.rsplit_once(' ') {
             Some((given, family)) => (Some(given.into()), Some(family.into())),

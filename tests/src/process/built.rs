@@ -7,9 +7,6 @@ use std::sync::LazyLock;
 
 use crate::lambda_runtime::binary;
 
-/// Every binary that runs as a process in these tests.
-const BINARIES: [&str; 3] = ["tributary", "helpdesk-sync", "helpdesk-webhook"];
-
 static FRESH: LazyLock<()> = LazyLock::new(bring_up_to_date);
 
 /// A binary of the workspace, built from the sources as they are now.
@@ -44,11 +41,10 @@ fn build(cargo: &std::ffi::OsStr, folder: &Path) {
     // Whatever target folder the tests were built into, the binaries belong beside them.
     let target = folder.parent().expect("target/debug");
     let mut command = Command::new(cargo);
-    command.args(["build", "--quiet", "--workspace", "--profile", profile]);
+    // All targets, as the tests are built: the binaries alone select fewer features, and would build half of the
+    // dependencies a second time.
+    command.args(["build", "--quiet", "--workspace", "--all-targets", "--profile", profile]);
     command.arg("--target-dir").arg(target);
-    for name in BINARIES {
-        command.args(["--bin", name]);
-    }
     // What Cargo says of this package to its tests would be news to the build, which would begin anew.
     for (name, _) in std::env::vars_os() {
         let of_this_package = name.to_str().is_some_and(|name| {

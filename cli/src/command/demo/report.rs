@@ -127,6 +127,7 @@ impl Report {
             "\nThe company is gone now, its data is not. Try\n  \
              {on_demo} query \"SELECT type, count(*) AS n FROM interactions GROUP BY type ORDER BY n DESC\"\n  \
              {on_demo} query \"SELECT * FROM orders_with_lines LIMIT 5\"\n  \
+             {on_demo} resolve\n  \
              {on_demo} status\n  \
              {on_demo} quarantine list --show\n  \
              {on_demo} replay\n  \
