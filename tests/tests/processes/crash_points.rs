@@ -10,6 +10,7 @@ use simulator::Simulator;
 use simulator::zendesk::{BadRecord, Delivery};
 
 const SIGABRT: Option<i32> = Some(6);
+const USERS: &str = "helpdesk-eu/users";
 const TICKETS: &str = "helpdesk-eu/tickets";
 
 /// What leads through a point.
@@ -25,6 +26,8 @@ enum Situation {
     Delivery,
     /// A connection that signs in by OAuth passes it.
     Refresh,
+    /// A page of people's records passes it.
+    People,
     /// The committer passes it: `functions/lake/tests/lake/crash.rs`.
     Batch,
 }
@@ -37,8 +40,8 @@ const fn situation(point: Point) -> Situation {
         | Point::AfterLanding
         | Point::BetweenRecords
         | Point::AfterRecords
-        | Point::AfterTold
         | Point::AfterCursor => Situation::Page,
+        Point::AfterTold => Situation::People,
         Point::AfterQuarantine => Situation::BadPage,
         Point::AfterDeliveryStored | Point::AfterDeliveryLanded | Point::AfterDeliveryDone => {
             Situation::Delivery
@@ -94,6 +97,23 @@ async fn a_second_page_is_landed_once_whatever_was_written_of_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_third_page_is_landed_once_whatever_was_written_of_it() {
     pages_survive_a_crash_at_passage(3).await;
+}
+
+/// What changed about people is marked until it is told, and the run after a crash tells it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_told_and_not_remembered_is_settled_by_the_next_run() {
+    for point in points(&Situation::People) {
+        let laptop = laptop().await;
+        let at = format!("{}:1", point.name());
+        assert_aborted(&laptop.crash(&at, &["sync", USERS]).await, &at);
+        let marked = |landed: &Landed| {
+            landed.items.values().filter(|item| item.contains_key("untold")).count()
+        };
+        assert!(marked(&laptop.landed().await) > 0, "{at}");
+        let again = laptop.run(&["sync", USERS]).await;
+        assert!(again.status.success(), "{at}: {again:#?}");
+        assert_eq!(marked(&laptop.landed().await), 0, "{at}");
+    }
 }
 
 async fn pages_survive_a_crash_at_passage(passage: usize) {
