@@ -15,6 +15,16 @@ from deltalake import DeltaTable
 from duckdb_extensions import import_extension
 
 
+# What is summed in tables whose rows have no version.
+NUMBERS = {
+    "ledger": "fetched",
+    "people": "records",
+    "person_candidates": "tier",
+    "person_links": "confidence",
+    "quarantine": "length(raw_key)",
+}
+
+
 def ask(tributary, data, *words):
     ran = subprocess.run([tributary, "--config", f"{data}/tributary.toml", "--data", data, "--json", *words], stdout=subprocess.PIPE, check=True)
     return json.loads(ran.stdout)
@@ -29,7 +39,7 @@ def main(tributary, data):
     assert len(tables) > 10, tables
     for name in (table["table"] for table in tables):
         # A sum over a number that every row has, beside the count: lost and doubled rows both show.
-        number = {"ledger": "fetched", "quarantine": "length(raw_key)"}.get(name, "source_version % 1000003")
+        number = NUMBERS.get(name, "source_version % 1000003")
         [own] = ask(tributary, data, "query", f'SELECT count(*) AS rows, sum({number}) AS total FROM "{name}"')
         own = (own["rows"], own["total"])
         path = f"{lake}/{name}"
@@ -46,11 +56,9 @@ def main(tributary, data):
 
 
 def summed(name, frame):
-    if name == "ledger":
-        return frame["fetched"].sum()
     if name == "quarantine":
         return frame["raw_key"].str.len_chars().sum()
-    return (frame["source_version"] % 1000003).sum()
+    return frame[NUMBERS[name]].sum() if name in NUMBERS else (frame["source_version"] % 1000003).sum()
 
 
 if __name__ == "__main__":
