@@ -47,7 +47,8 @@ def main():
             command[1:1] = ["--config-file", settings]
         if len(sys.argv) > 3:
             command += ["--header", f"Authorization: Bearer {sys.argv[3]}"]
-        sys.exit(subprocess.run(command).returncode)
+        # It keeps what it found beside where it runs.
+        sys.exit(subprocess.run(command, cwd=folder).returncode)
 
 
 if __name__ == "__main__":
