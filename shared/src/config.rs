@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use url::{Host, Url};
 
@@ -313,13 +314,7 @@ impl Settings {
                 .map_or(0, |span| text[..span.start.min(text.len())].lines().count().max(1));
             Error::Config(format!("line {line}: {}", error.message()))
         })?;
-        let store = match table.remove("store") {
-            None => None,
-            Some(value) => Some(
-                StoreSettings::deserialize(value)
-                    .map_err(|error| Error::Config(format!("store: {}", error.message())))?,
-            ),
-        };
+        let store = section(&mut table, "store")?;
         let connections = match table.remove("connections") {
             None => toml::Table::new(),
             Some(toml::Value::Table(connections)) => connections,
@@ -329,23 +324,9 @@ impl Settings {
                 ));
             }
         };
-        let identity_key = match table.remove("identity_key") {
-            None => None,
-            Some(value) => Some(
-                SecretRef::deserialize(value)
-                    .map_err(|error| Error::Config(format!("identity_key: {}", error.message())))?,
-            ),
-        };
-        let identity = match table.remove("identity") {
-            None => IdentitySettings::default(),
-            Some(value) => IdentitySettings::deserialize(value)
-                .map_err(|error| Error::Config(format!("identity: {}", error.message())))?,
-        };
-        let customers = match table.remove("customers") {
-            None => CustomersSettings::default(),
-            Some(value) => CustomersSettings::deserialize(value)
-                .map_err(|error| Error::Config(format!("customers: {}", error.message())))?,
-        };
+        let identity_key = section(&mut table, "identity_key")?;
+        let identity = section::<IdentitySettings>(&mut table, "identity")?.unwrap_or_default();
+        let customers = section::<CustomersSettings>(&mut table, "customers")?.unwrap_or_default();
         if let Some(key) = table.keys().next() {
             let known = ["store", "identity_key", "identity", "customers", "connections"];
             return Err(unknown_key(key, &known));
@@ -401,6 +382,12 @@ impl Settings {
         let pseudonyms = self.pseudonyms.clone()?;
         Some(Recognition::new(self.identity.clone(), pseudonyms))
     }
+}
+
+/// Takes a key out of the settings; an error names it.
+fn section<T: DeserializeOwned>(table: &mut toml::Table, key: &str) -> Result<Option<T>, Error> {
+    let read = table.remove(key).map(T::deserialize).transpose();
+    read.map_err(|error| Error::Config(format!("{key}: {}", error.message())))
 }
 
 fn open_connection(name: &str, value: toml::Value, sources: &Sources) -> Result<Connection, Error> {

@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, Delete, KeysAndAttributes, Put, Tr
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
 use crate::error::Error;
-use crate::stores::{StoreFault, Stores, persist};
+use crate::stores::{StoreFault, Stores, persist, unconditional};
 
 /// `BatchGetItem` takes at most this many keys.
 const BATCH: usize = 100;
@@ -243,14 +243,4 @@ fn reserved(only: &str) -> Option<HashMap<String, String>> {
     let names: HashMap<String, String> =
         names.map(|(word, name)| (word.to_owned(), name.to_owned())).collect();
     (!names.is_empty()).then_some(names)
-}
-
-/// The error of an operation that has no condition.
-pub(crate) fn unconditional(fault: StoreFault) -> Error {
-    match fault {
-        StoreFault::Other(error) => error,
-        StoreFault::Condition => {
-            Error::Invariant("an unconditional request was refused by a condition".to_owned())
-        }
-    }
 }

@@ -22,6 +22,11 @@ impl Pseudonyms {
     /// The key of a normalised value: HMAC-SHA-256 (RFC 2104) over the namespace, a zero byte and the value, in
     /// hexadecimal.
     pub fn of(&self, namespace: Namespace, normalised: &str) -> Result<String, Invalid> {
+        self.digest(namespace, normalised).map(hex::encode)
+    }
+
+    /// The same key, as the bytes that it is.
+    pub fn digest(&self, namespace: Namespace, normalised: &str) -> Result<[u8; 32], Invalid> {
         let mac = self
             .key
             .as_ref()
@@ -35,7 +40,7 @@ impl Pseudonyms {
         for part in [namespace.as_str().as_bytes(), b"\0", normalised.as_bytes()] {
             mac.update(part);
         }
-        Ok(hex::encode(mac.finalize().into_bytes()))
+        Ok(mac.finalize().into_bytes().into())
     }
 }
 

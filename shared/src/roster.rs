@@ -12,7 +12,7 @@ use crate::connector::Connector;
 use crate::error::Error;
 use crate::facts::Deletes;
 use crate::schema::Timestamp;
-use crate::stores::{StoreFault, Stores, persist};
+use crate::stores::{Stores, persist, unconditional};
 
 /// `BatchWriteItem` takes at most this many requests.
 const BATCH: usize = 25;
@@ -209,13 +209,4 @@ pub fn refuse_mass_deletion(stream: &str, gone: usize, known: usize) -> Result<(
         "{stream} shows {gone} of {known} known records no more, so probably not all that there is; nothing was \
          deleted; if they are gone indeed, run `tributary sync` for this stream with --accept-deletions"
     )))
-}
-
-fn unconditional(fault: StoreFault) -> Error {
-    match fault {
-        StoreFault::Other(error) => error,
-        StoreFault::Condition => {
-            Error::Invariant("an unconditional request was refused by a condition".to_owned())
-        }
-    }
 }

@@ -109,6 +109,16 @@ pub(crate) enum StoreFault {
     Other(Error),
 }
 
+/// The error of an operation that has no condition.
+pub(crate) fn unconditional(fault: StoreFault) -> Error {
+    match fault {
+        StoreFault::Other(error) => error,
+        StoreFault::Condition => {
+            Error::Invariant("an unconditional request was refused by a condition".to_owned())
+        }
+    }
+}
+
 /// Runs a store operation until it is applied, refused by its own condition, or out of patience (about a minute).
 ///
 /// Safe because every write of ours is conditional or the same each time: an operation that timed out but was applied

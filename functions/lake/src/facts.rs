@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde::Serialize;
 use serde_json::Value;
 use shared::schema::Timestamp;
@@ -12,6 +13,9 @@ use crate::error::LakeError;
 use crate::layout::{Layout, layouts};
 use crate::place::Place;
 use crate::table::LakeTable;
+
+/// Logs that are read at the same time.
+const LOGS_AT_ONCE: usize = 8;
 
 /// A table as it is now.
 #[derive(Debug, Clone, Serialize)]
@@ -41,13 +45,17 @@ pub struct TableFacts {
 
 /// Every table that exists, in the order in which they are shown.
 pub async fn tables(place: &Place) -> Result<Vec<TableFacts>, LakeError> {
-    let mut found = Vec::new();
-    for layout in layouts() {
-        if let Some(table) = LakeTable::open(place, layout).await? {
-            found.push(facts(place, layout, &table).await?);
-        }
+    let facts = layouts().iter().map(|layout| facts_of(place, layout));
+    let found: Vec<Option<TableFacts>> =
+        stream::iter(facts).buffered(LOGS_AT_ONCE).try_collect().await?;
+    Ok(found.into_iter().flatten().collect())
+}
+
+async fn facts_of(place: &Place, layout: &'static Layout) -> Result<Option<TableFacts>, LakeError> {
+    match LakeTable::open(place, layout).await? {
+        None => Ok(None),
+        Some(table) => facts(place, layout, &table).await.map(Some),
     }
-    Ok(found)
 }
 
 /// Every table, whether it exists yet or not, with the columns that this version gives it.

@@ -125,7 +125,7 @@ pub(super) fn kept(item: &Item) -> Option<Kept> {
         subject_key: text_of(item, "subject_key").and_then(|key| key.parse().ok()),
         record_key: key,
     };
-    // The object to which `row_in` points is gone once its rows are in the tables, so it is not asked for.
+    // What is too large for an item is in an object of its own (`row_in`), which a lookup does not read.
     let entity = text_of(item, "row").and_then(|row| Entity::from_content(table, row).ok());
     Some(Kept { provenance, entity })
 }

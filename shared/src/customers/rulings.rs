@@ -10,14 +10,12 @@ use super::lookup::check_key;
 use super::{Customers, CustomersError, Ruled};
 use crate::clock;
 use crate::error::{Error, Invalid};
-use crate::identity::live::json;
+use crate::identity::live::{MOST_RULED, json};
 use crate::identity::{Override, Ruling};
-use crate::items::{ItemKey, text, unconditional};
+use crate::items::{ItemKey, text};
 use crate::schema::{RecordKey, Sha256};
-use crate::stores::{StoreFault, persist};
+use crate::stores::{StoreFault, persist, unconditional};
 
-/// A transaction has at most this many actions, one for each record named.
-const MOST_RECORDS: usize = 100;
 /// The longest name of an author, in bytes.
 const LONGEST_AUTHOR: usize = 200;
 /// The longest reason, in bytes.
@@ -136,7 +134,7 @@ impl Customers {
         field: &str,
         records: &BTreeSet<RecordKey>,
     ) -> Result<(), CustomersError> {
-        if records.len() > MOST_RECORDS {
+        if records.len() > MOST_RULED {
             return Err(too_many(field));
         }
         for record in records {
@@ -155,7 +153,7 @@ impl Customers {
             Ruling::Link(records) => records.iter().cloned().collect(),
             Ruling::NeverLink(groups) => groups.iter().flatten().cloned().collect(),
         };
-        if named.len() > MOST_RECORDS {
+        if named.len() > MOST_RULED {
             return Err(too_many("record_keys"));
         }
         let Signed { author, reason } = signed;
@@ -202,6 +200,6 @@ fn distinct(records: Vec<RecordKey>) -> BTreeSet<RecordKey> {
 }
 
 fn too_many(field: &str) -> CustomersError {
-    Invalid::new(field, format!("together with the person's records, more than {MOST_RECORDS}"))
+    Invalid::new(field, format!("together with the person's records, more than {MOST_RULED}"))
         .into()
 }

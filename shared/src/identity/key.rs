@@ -28,9 +28,7 @@ impl IdentityKey {
 
     /// The key of a value that is already normalised and qualified.
     pub fn of(&self, namespace: Namespace, value: &str) -> Result<IdentifierKey, Invalid> {
-        let hmac = self.pseudonyms.of(namespace, value)?;
-        let hmac =
-            hmac.parse().map_err(|_| Invalid::new(namespace.as_str(), "cannot be made a key"))?;
+        let hmac = Sha256(self.pseudonyms.digest(namespace, value)?);
         Ok(IdentifierKey { namespace, key_id: self.number, hmac })
     }
 }

@@ -10,16 +10,14 @@ use uuid::Uuid;
 
 use super::{Evidence, IdentifierKey, Override, Partition, Ruling, SolveConfig, is_shared, solve};
 use crate::error::{Error, json_reason};
-use crate::items::{
-    CONCURRENCY, Item, ItemKey, Items, Range, Reading, text, text_of, unconditional,
-};
+use crate::items::{CONCURRENCY, Item, ItemKey, Items, Range, Reading, text, text_of};
 use crate::schema::{RecordKey, Sha256};
-use crate::stores::Stores;
+use crate::stores::{Stores, unconditional};
 
 /// Records that a walk reads at the most. A component of so many is no person but a mistake in the data.
 const FARTHEST: usize = 4_000;
-/// A transaction has at most this many actions.
-const ACTIONS: usize = 100;
+/// Records that a ruling names at the most: a transaction has 100 actions, one for each and one that lists the ruling.
+pub(crate) const MOST_RULED: usize = 99;
 /// What a walk reads of a record.
 const READ: &str = "pk, sk, record_key, evidence, rulings";
 
@@ -41,6 +39,13 @@ pub(crate) fn edge(identifier: &IdentifierKey, record: &RecordKey) -> ItemKey {
 /// The item that leads from the id of a person to a record.
 pub(crate) fn id(person: Uuid) -> ItemKey {
     ItemKey::new(format!("UID#{person}"), "V")
+}
+
+/// An item that says of which record it is.
+pub(crate) fn leading_to(record: &RecordKey, item: &ItemKey) -> Item {
+    let mut item = item.attributes();
+    item.insert("record_key".to_owned(), text(record.as_str()));
+    item
 }
 
 /// The people of a deployment.
@@ -175,9 +180,9 @@ impl People {
         listing: TransactWriteItem,
     ) -> Result<(), Error> {
         let named = named_by(&ruled.ruling);
-        if named.len() >= ACTIONS {
+        if named.len() > MOST_RULED {
             return Err(Error::Config(format!(
-                "a ruling names fewer than {ACTIONS} records, and this one {}",
+                "a ruling names at most {MOST_RULED} records, and this one {}",
                 named.len()
             )));
         }

@@ -2,17 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::live::{People, id, json, record, record_key};
+use super::live::{People, id, json, leading_to, record, record_key};
 use super::{Evidence, IdentifierKey, Partition, Person, person_id_of};
 use crate::error::Error;
-use crate::items::{CONCURRENCY, ItemKey, text, text_of};
+use crate::items::{CONCURRENCY, ItemKey, Items, number, text, text_of};
 use crate::schema::{Interaction, InteractionKind, Merge, RecordKey, Split, Timestamp, Version};
-use crate::stores::{StoreFault, persist};
+use crate::stores::{StoreFault, persist, unconditional};
 
 /// What has changed about who a record is since it was last told; kept with the record, and written with it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -188,11 +187,33 @@ impl People {
     /// Remembers what has been told, and that nothing is untold any more.
     pub(crate) async fn remember(&self, news: News) -> Result<(), Error> {
         let News { known_by, moved, pending, .. } = news;
-        let table = &self.items.table;
-        let put = |item: HashMap<String, AttributeValue>, before: Option<Uuid>| async move {
-            let put = persist("remembering what was told", || {
-                let put =
-                    self.items.client.put_item().table_name(table).set_item(Some(item.clone()));
+        let known_by = known_by
+            .into_iter()
+            .map(|(record, before, person_id)| self.remember_id(record, before, person_id));
+        stream::iter(known_by).buffer_unordered(CONCURRENCY).try_collect::<()>().await?;
+        let Items { client, table } = &self.items;
+        for (person, record) in moved {
+            let item = leading_to(&record, &id(person));
+            let write = || client.put_item().table_name(table).set_item(Some(item.clone())).send();
+            persist("moving a person's id", write).await.map_err(unconditional)?;
+        }
+        let settled = pending.into_iter().map(|pending| self.settle(pending));
+        stream::iter(settled).buffer_unordered(CONCURRENCY).try_collect().await
+    }
+
+    /// Remembers by which id a record's person was told of, unless somebody who saw more has told more.
+    async fn remember_id(
+        &self,
+        record: RecordKey,
+        before: Option<Uuid>,
+        person_id: Uuid,
+    ) -> Result<(), Error> {
+        let mut item = leading_to(&record, &told(&record));
+        item.insert("person_id".to_owned(), text(person_id.to_string()));
+        let Items { client, table } = &self.items;
+        unless_overtaken(
+            persist("remembering what was told", || {
+                let put = client.put_item().table_name(table).set_item(Some(item.clone()));
                 let put = match before {
                     None => put.condition_expression("attribute_not_exists(pk)"),
                     Some(before) => put
@@ -200,53 +221,41 @@ impl People {
                         .expression_attribute_values(":before", text(before.to_string())),
                 };
                 put.send()
-            });
-            // Somebody who saw more has told more.
-            match put.await {
-                Ok(_) | Err(StoreFault::Condition) => Ok(()),
-                Err(StoreFault::Other(error)) => Err(error),
-            }
-        };
-        let known_by = known_by.into_iter().map(|(record, before, person_id)| {
-            let mut item = told(&record).attributes();
-            item.insert("record_key".to_owned(), text(record.as_str()));
-            item.insert("person_id".to_owned(), text(person_id.to_string()));
-            put(item, before)
-        });
-        stream::iter(known_by).buffer_unordered(CONCURRENCY).try_collect::<()>().await?;
-        for (person, record) in moved {
-            let mut item = id(person).attributes();
-            item.insert("record_key".to_owned(), text(record.as_str()));
-            let write = || {
-                self.items.client.put_item().table_name(table).set_item(Some(item.clone())).send()
-            };
-            persist("moving a person's id", write).await.map_err(crate::items::unconditional)?;
-        }
-        let settled = pending.into_iter().map(|pending| self.settle(pending));
-        stream::iter(settled).buffer_unordered(CONCURRENCY).try_collect().await
+            })
+            .await,
+        )
     }
 
     /// Takes the mark away, unless the record has changed again.
     async fn settle(&self, pending: Pending) -> Result<(), Error> {
         let Pending { record, version, untold, .. } = pending;
         let untold = json(&untold)?;
-        let settled = persist("noting that all is told", || {
-            self.items
-                .client
-                .update_item()
-                .table_name(&self.items.table)
-                .set_key(Some(self::record(&record).attributes()))
-                .update_expression("REMOVE untold")
-                .condition_expression("version = :v AND content_sha256 = :h AND untold = :untold")
-                .expression_attribute_values(":v", crate::items::number(version.source_version))
-                .expression_attribute_values(":h", text(version.content_sha256.to_string()))
-                .expression_attribute_values(":untold", text(&untold))
-                .send()
-        });
-        match settled.await {
-            Ok(_) | Err(StoreFault::Condition) => Ok(()),
-            Err(StoreFault::Other(error)) => Err(error),
-        }
+        let Items { client, table } = &self.items;
+        unless_overtaken(
+            persist("noting that all is told", || {
+                client
+                    .update_item()
+                    .table_name(table)
+                    .set_key(Some(self::record(&record).attributes()))
+                    .update_expression("REMOVE untold")
+                    .condition_expression(
+                        "version = :v AND content_sha256 = :h AND untold = :untold",
+                    )
+                    .expression_attribute_values(":v", number(version.source_version))
+                    .expression_attribute_values(":h", text(version.content_sha256.to_string()))
+                    .expression_attribute_values(":untold", text(&untold))
+                    .send()
+            })
+            .await,
+        )
+    }
+}
+
+/// A write that somebody else was faster than is no failure.
+fn unless_overtaken<T>(written: Result<T, StoreFault>) -> Result<(), Error> {
+    match written {
+        Ok(_) | Err(StoreFault::Condition) => Ok(()),
+        Err(StoreFault::Other(error)) => Err(error),
     }
 }
 

@@ -218,10 +218,10 @@ impl Records {
         let former_edges = edges(key, before.and_then(|known| known.evidence.as_ref()));
         let edges = edges(key, write.evidence);
         for edge in edges.difference(&former_edges) {
-            add(named(edge, key))?;
+            add(live::leading_to(key, edge))?;
         }
         if write.evidence.is_some() && before.is_none() {
-            add(named(&live::id(person_id_of(key)), key))?;
+            add(live::leading_to(key, &live::id(person_id_of(key))))?;
         }
         let former_copy = before
             .and_then(|known| known.subject.as_deref())
@@ -238,13 +238,6 @@ impl Records {
 fn edges(key: &RecordKey, evidence: Option<&Evidence>) -> BTreeSet<ItemKey> {
     let clues = evidence.into_iter().flat_map(|evidence| &evidence.clues);
     clues.map(|clue| live::edge(&clue.key, key)).collect()
-}
-
-/// An item that says nothing but of which record it is.
-fn named(item: &ItemKey, key: &RecordKey) -> Item {
-    let mut item = item.attributes();
-    item.insert("record_key".to_owned(), text(key.as_str()));
-    item
 }
 
 impl Write<'_> {
