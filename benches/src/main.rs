@@ -1,4 +1,4 @@
-//! `cargo run --release -p bench -- pull|sources|lake|identity|door|cold-start`: what Tributary costs, in CPU seconds and memory.
+//! `cargo run --release -p bench -- pull|sources|lake|identity|lookup|door|cold-start`: what Tributary costs, in CPU seconds and memory.
 //!
 //! The figures in `docs/benchmarks.md` come from here. Wall time depends on the machine; tickets per CPU second less so.
 #![allow(clippy::print_stdout, reason = "a benchmark prints its figures")]
@@ -13,6 +13,7 @@ mod cold_start;
 mod door;
 mod identity;
 mod lake_tables;
+mod lookup;
 mod pull;
 mod sources;
 
@@ -37,6 +38,9 @@ enum Bench {
         /// Also write them to DynamoDB.
         #[arg(long)]
         customers: bool,
+        /// Also bring them into the tables.
+        #[arg(long)]
+        tables: bool,
     },
     /// The biggest records of each source: mapped, and mapped and landed.
     Sources {
@@ -71,6 +75,15 @@ enum Bench {
         #[arg(long, default_value_t = 7)]
         seed: u64,
     },
+    /// People in the embedded table, looked up by email.
+    Lookup {
+        /// People, with almost two records each.
+        #[arg(long, default_value_t = 100_000)]
+        people: usize,
+        /// Lookups.
+        #[arg(long, default_value_t = 2_000)]
+        lookups: usize,
+    },
     /// Signed deliveries into the door, which stores them in a queue on loopback.
     Door {
         /// Deliveries to send.
@@ -97,12 +110,13 @@ enum Bench {
 #[tokio::main]
 async fn main() {
     match Arguments::parse().bench {
-        Bench::Pull { tickets, customers } => pull::run(tickets, customers).await,
+        Bench::Pull { tickets, customers, tables } => pull::run(tickets, customers, tables).await,
         Bench::Sources { records } => sources::run(records).await,
         Bench::Lake { interactions, people, changes, commits } => {
             lake_tables::run(interactions, people, changes, commits).await;
         }
         Bench::Identity { people, days, seed } => identity::run(people, days, seed).await,
+        Bench::Lookup { people, lookups } => lookup::run(people, lookups).await,
         Bench::PagesServer { tickets } => pull::serve_pages(tickets).await,
         Bench::Door { deliveries, concurrency } => door::run(deliveries, concurrency).await,
         Bench::ColdStart { starts } => cold_start::run(starts).await,

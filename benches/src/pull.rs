@@ -26,7 +26,7 @@ pub(crate) async fn serve_pages(tickets: usize) {
     serve(listener, pages).await;
 }
 
-pub(crate) async fn run(tickets: usize, customers: bool) {
+pub(crate) async fn run(tickets: usize, customers: bool, tables: bool) {
     let mut server = tokio::process::Command::new(std::env::current_exe().expect("a path"))
         .args(["pages-server", &tickets.to_string()])
         .stdout(Stdio::piped())
@@ -55,6 +55,7 @@ pub(crate) async fn run(tickets: usize, customers: bool) {
             .arg("--data")
             .arg(data)
             .arg("sync")
+            .args((!tables).then_some("--no-tables"))
             .env("BENCH_TOKEN", "invented")
             .stderr(Stdio::inherit())
             .output()
@@ -68,7 +69,7 @@ pub(crate) async fn run(tickets: usize, customers: bool) {
     let run = &document["runs"][0];
     assert_eq!(run["landed"], tickets, "everything lands: {run}");
     println!(
-        "tickets            {tickets} ({:.0} MB in pages of {PAGE}), customers = {customers}",
+        "tickets            {tickets} ({:.0} MB in pages of {PAGE}), customers = {customers}, tables = {tables}",
         bytes / 1e6
     );
     println!("CPU seconds        {cpu:.2}");
