@@ -1,6 +1,6 @@
 //! A test stand: a simulated company, the real drivers, embedded stores behind fault proxies, and what landed in them.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -99,7 +99,17 @@ impl Stand {
         if through_s3 {
             return Place::bucket(&self.embedded.aws_config(), &bucket).expect("a bucket");
         }
-        Place::folder(&self.folder.path().join("data/s3").join(bucket)).expect("a folder")
+        Place::folder(&self.bucket_folder(&bucket)).expect("a folder")
+    }
+
+    /// The stores themselves, without the fault proxies.
+    pub fn embedded(&self) -> &Embedded {
+        &self.embedded
+    }
+
+    /// The folder that a bucket is.
+    pub fn bucket_folder(&self, bucket: &str) -> PathBuf {
+        self.folder.path().join("data/s3").join(bucket)
     }
 
     async fn around(simulator: Simulator, keys: &str) -> Self {
@@ -360,6 +370,6 @@ pub fn oauth_keys(desk: &simulator::Zendesk) -> String {
 }
 
 /// The data folder of a stand's folder.
-pub fn data_folder(folder: &Path) -> std::path::PathBuf {
+pub fn data_folder(folder: &Path) -> PathBuf {
     folder.join("data")
 }

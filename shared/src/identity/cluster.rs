@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use super::blob::Ground;
 use super::edges::{EXACT, Edge, NEEDS_NAME, Names};
-use super::union::Sets;
 use super::{Agreement, IdentifierKey, Reason, SolveConfig, Strength};
 use crate::schema::Namespace;
 
@@ -79,6 +78,39 @@ impl<'a> Cluster<'a> {
         if tier >= NEEDS_NAME && agreement == Agreement::Unknown {
             return Some(Reason::NamesUnknown);
         }
+        self.outgrows(other, config)
+    }
+
+    /// What forbids the two, who hold different ids of one connection, to be one person whom it knows twice.
+    pub(super) fn refuses_twice(
+        &self,
+        other: &Self,
+        names: &mut Names<'a>,
+        config: &SolveConfig,
+    ) -> Option<Reason> {
+        let agreement = names.of_groups(&self.names, &other.names);
+        if agreement == Agreement::Disagree {
+            return Some(Reason::NamesDisagree);
+        }
+        // A number each: two people of one name.
+        let own_numbers = !self.phones.is_empty()
+            && !other.phones.is_empty()
+            && self.phones.is_disjoint(&other.phones);
+        if agreement != Agreement::Agree || own_numbers || self.most_ids(other) > config.most_ids {
+            return Some(Reason::Exclusive);
+        }
+        self.outgrows(other, config)
+    }
+
+    /// How many ids of one connection the two have together, at most.
+    fn most_ids(&self, other: &Self) -> usize {
+        let ids: Vec<_> = self.exclusive.union(&other.exclusive).collect();
+        let of_one = ids.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1));
+        of_one.map(<[_]>::len).max().unwrap_or(0)
+    }
+
+    /// What forbids the two together because there would be too much of it.
+    fn outgrows(&self, other: &Self, config: &SolveConfig) -> Option<Reason> {
         if too_many(&self.emails, &other.emails, config.most_emails) {
             return Some(Reason::TooManyEmails);
         }
@@ -107,22 +139,6 @@ impl<'a> Cluster<'a> {
             let within =
                 |a: &[IdentifierKey], b: &[IdentifierKey]| a.iter().all(|id| b.contains(id));
             !theirs.is_empty() && !within(&ours, &theirs) && !within(&theirs, &ours)
-        })
-    }
-
-    /// Whether a steward keeps a record of ours apart from a record of theirs; `root` is theirs.
-    pub(super) fn kept_apart<'r>(
-        &self,
-        root: u32,
-        sets: &mut Sets,
-        never: impl Fn(u32) -> &'r [u32],
-        position: impl Fn(u32) -> Option<u32>,
-    ) -> bool {
-        self.records.iter().any(|&at| {
-            never(at)
-                .iter()
-                .filter_map(|&other| position(other))
-                .any(|other| sets.find(other) == root)
         })
     }
 }

@@ -43,6 +43,8 @@ pub struct SolveConfig {
     pub most_records: usize,
     /// An identifier whose records hold more distinct ids of one connection is shared.
     pub most_exclusive: usize,
+    /// A person has at most so many ids of one connection: 1 for sources that never know anybody twice.
+    pub most_ids: usize,
     /// A person has at most so many email addresses.
     pub most_emails: usize,
     /// A person has at most so many phone numbers.
@@ -60,6 +62,7 @@ impl Default for SolveConfig {
         Self {
             most_records: 12,
             most_exclusive: 2,
+            most_ids: 2,
             most_emails: 5,
             most_phones: 5,
             most_edges: 2_000,

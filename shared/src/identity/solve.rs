@@ -41,66 +41,111 @@ struct Refusal {
 fn solve_blob(ground: &Ground<'_>, blob: &Blob, config: &SolveConfig, partition: &mut Partition) {
     let records: Vec<&Evidence> =
         blob.records.iter().map(|&at| ground.records[at as usize]).collect();
-    let position = |record: u32| blob.records.binary_search(&record).ok().map(index);
-    let never = |at: u32| {
-        let record = blob.records[at as usize];
-        ground.rulings.never.get(&record).map_or(&[][..], Vec::as_slice)
-    };
-    let mut names = Names::default();
-    let mut sets = Sets::new(records.len());
-    let mut clusters: Vec<Option<Cluster<'_>>> = Vec::with_capacity(records.len());
-    for (at, &record) in blob.records.iter().enumerate() {
-        clusters.push(Some(Cluster::new(ground, record, index(at), &mut names)));
-    }
-    let mut refusals = Vec::new();
+    let mut people = InTheMaking::new(ground, blob);
     let steward = Strength { tier: STEWARD, agreement: Agreement::Agree };
     let links = blob.links.iter();
     let links = links.map(|&(one, other)| Edge { one, other, via: None, strength: steward });
-    let all = edges(blob, &ground.records, &mut names);
-    for edge in links.chain(all) {
-        let (Some(one), Some(other)) = (position(edge.one), position(edge.other)) else { continue };
-        let (one, other) = (sets.find(one), sets.find(other));
-        if one == other {
-            continue;
-        }
-        let (Some(a), Some(b)) = (clusters[one as usize].take(), clusters[other as usize].take())
-        else {
-            continue;
-        };
-        let (mut large, small, root) =
-            if a.records.len() >= b.records.len() { (a, b, one) } else { (b, a, other) };
-        let reason = if small.kept_apart(root, &mut sets, never, position) {
-            Some(Reason::NeverLink)
-        } else if edge.strength.tier == STEWARD {
-            None
-        } else {
-            large.refuses(&small, &edge, &mut names, config)
-        };
-        if let Some(reason) = reason {
-            refusals.push(Refusal { edge, reason });
-            let other_root = if root == one { other } else { one };
-            clusters[root as usize] = Some(large);
-            clusters[other_root as usize] = Some(small);
-        } else {
-            sets.join(one, other);
-            large.absorb(small, edge.strength);
-            clusters[one.min(other) as usize] = Some(large);
-        }
-    }
-    for cluster in clusters.into_iter().flatten() {
+    let all = edges(blob, &ground.records, &mut people.names);
+    let mut refusals: Vec<Refusal> = links
+        .chain(all)
+        .filter_map(|edge| people.join(edge, |a, b, names| a.refuses(b, &edge, names, config)))
+        .collect();
+    // Only now is it known who else the two are, so only now can it be told that a source knows somebody twice.
+    refusals = refusals
+        .into_iter()
+        .filter_map(|refusal| match refusal.reason {
+            Reason::Exclusive => {
+                people.join(refusal.edge, |a, b, names| a.refuses_twice(b, names, config))
+            }
+            _ => Some(refusal),
+        })
+        .collect();
+    for cluster in people.clusters.iter().flatten() {
         let members: Vec<&Evidence> =
             cluster.records.iter().map(|&at| records[at as usize]).collect();
         partition.people.push(person(&members, cluster.weakest));
     }
     for Refusal { edge, reason } in refusals {
-        let ends = [edge.one, edge.other];
-        let roots = ends.map(|at| position(at).map(|at| sets.find(at)));
         // What one edge may not join, a later one may have: then there is nothing left to look at.
-        if roots[0] != roots[1] {
-            let [one, other] = ends.map(|at| ground.records[at as usize].record_key.clone());
+        if people.cluster_of(edge.one) != people.cluster_of(edge.other) {
+            let [one, other] =
+                [edge.one, edge.other].map(|at| ground.records[at as usize].record_key.clone());
             let Edge { via, strength, .. } = edge;
             partition.candidates.push(Candidate { one, other, via, strength, reason });
         }
+    }
+}
+
+/// The people of a blob while its edges are tried.
+struct InTheMaking<'a> {
+    ground: &'a Ground<'a>,
+    blob: &'a Blob,
+    names: Names<'a>,
+    sets: Sets,
+    /// By the root of each set; none where another set took the records in.
+    clusters: Vec<Option<Cluster<'a>>>,
+}
+
+impl<'a> InTheMaking<'a> {
+    /// Every record for itself.
+    fn new(ground: &'a Ground<'a>, blob: &'a Blob) -> Self {
+        let mut names = Names::default();
+        let records = blob.records.iter().enumerate();
+        let clusters =
+            records.map(|(at, &record)| Some(Cluster::new(ground, record, index(at), &mut names)));
+        let clusters = clusters.collect();
+        Self { ground, blob, names, sets: Sets::new(blob.records.len()), clusters }
+    }
+
+    fn position(&self, record: u32) -> Option<u32> {
+        self.blob.records.binary_search(&record).ok().map(index)
+    }
+
+    /// Which person a record belongs to by now.
+    fn cluster_of(&mut self, record: u32) -> Option<u32> {
+        self.position(record).map(|at| self.sets.find(at))
+    }
+
+    /// Joins the two people at the ends of an edge, unless a ruling or `refuses` is against it.
+    fn join(
+        &mut self,
+        edge: Edge,
+        refuses: impl FnOnce(&Cluster<'a>, &Cluster<'a>, &mut Names<'a>) -> Option<Reason>,
+    ) -> Option<Refusal> {
+        let (one, other) = (self.cluster_of(edge.one)?, self.cluster_of(edge.other)?);
+        if one == other {
+            return None;
+        }
+        let (a, b) = (self.clusters[one as usize].take()?, self.clusters[other as usize].take()?);
+        let reason = if self.kept_apart(&a, &b) {
+            Some(Reason::NeverLink)
+        } else if edge.strength.tier == STEWARD {
+            None
+        } else {
+            refuses(&a, &b, &mut self.names)
+        };
+        if reason.is_some() {
+            self.clusters[one as usize] = Some(a);
+            self.clusters[other as usize] = Some(b);
+        } else {
+            self.sets.join(one, other);
+            let (mut large, small) =
+                if a.records.len() >= b.records.len() { (a, b) } else { (b, a) };
+            large.absorb(small, edge.strength);
+            self.clusters[one.min(other) as usize] = Some(large);
+        }
+        reason.map(|reason| Refusal { edge, reason })
+    }
+
+    /// Whether a steward keeps a record of the one apart from a record of the other.
+    fn kept_apart(&mut self, a: &Cluster<'a>, b: &Cluster<'a>) -> bool {
+        let (small, large) = if a.records.len() <= b.records.len() { (a, b) } else { (b, a) };
+        let root = self.sets.find(large.records[0]);
+        small.records.iter().any(|&at| {
+            let record = self.blob.records[at as usize];
+            let never = self.ground.rulings.never.get(&record).into_iter().flatten();
+            never.copied().any(|other| self.cluster_of(other) == Some(root))
+        })
     }
 }
 

@@ -40,6 +40,7 @@ pub(super) struct Sheet<'a> {
 
 /// A row on its way: where its line is in the buffer, and what is to become of it.
 pub(super) struct Row {
+    /// Where its newest version is in the customers table; none if it is not kept there.
     pub(super) item: Option<ItemKey>,
     record: usize,
     line: Range<usize>,
@@ -174,7 +175,7 @@ impl<'a> Sheet<'a> {
         // The line ends in the content, a brace and a line break.
         let content_end = self.buffer.len() - 2;
         self.rows.push(Row {
-            item: item_of(&draft.entity, &provenance),
+            item: self.batch.customers.then(|| item_of(&draft.entity, &provenance)).flatten(),
             evidence: self.evidence(&draft.entity, &provenance),
             record,
             line: from..self.buffer.len(),

@@ -13,6 +13,8 @@ use shared::budget::Budget;
 use shared::schema::{Row, Table};
 use simulator::{Settings, Simulator, Vendor};
 
+mod killed;
+
 /// Key, version and digest: what makes a row the one that it is.
 type Identity = (String, i64, String);
 

@@ -121,17 +121,53 @@ fn a_wrong_address_corrected_takes_the_person_apart_again() {
     assert_eq!(solved(&[right, wrong, bea]), corrected);
 }
 
+/// A contact of a CRM connection with one address and one number.
+fn contact(connection: &str, id: &str, name: &str, email: &str, phone: &str) -> Evidence {
+    let ids = [(Namespace::CrmContact, id), (Email, email), (Phone, phone)];
+    let ids: Vec<_> = ids.into_iter().filter(|(_, value)| !value.is_empty()).collect();
+    said(&format!("hubspot/{connection}/contact/{id}"), name, &ids)
+}
+
+const PHONE: &str = "+442079460101";
+const OTHER_PHONE: &str = "+442079460102";
+
 #[test]
-fn one_person_has_one_id_per_connection() {
-    let contact = |id: &str, connection: &str| {
-        let ids = [(Namespace::CrmContact, id), (Email, "ann@mail.example")];
-        said(&format!("hubspot/{connection}/contact/{id}"), "Ann Holm", &ids)
-    };
-    let partition = solved(&[contact("1", "crm"), contact("2", "crm")]);
+fn namesakes_with_a_mailbox_and_numbers_of_their_own_are_two_people() {
+    let mailbox = "family.holm@mail.example";
+    let one = contact("crm", "1", "Ann Holm", mailbox, PHONE);
+    let partition = solved(&[one.clone(), contact("crm", "2", "Ann Holm", mailbox, OTHER_PHONE)]);
     assert_eq!(partition.people.len(), 2);
     assert_eq!(reasons(&partition), [Reason::Exclusive]);
-    let partition = solved(&[contact("1", "crm"), contact("2", "other")]);
+    // In two systems the same are one person with two numbers.
+    let partition = solved(&[one, contact("other", "2", "Ann Holm", mailbox, OTHER_PHONE)]);
     assert_eq!(partition.people.len(), 1);
+}
+
+#[test]
+fn a_source_may_know_somebody_twice() {
+    let home = contact("crm", "1", "Ann Holm", "ann@mail.example", PHONE);
+    let work = contact("crm", "2", "Ann Holm", "ann@shop.example", PHONE);
+    let partition = solved(&[home.clone(), work.clone()]);
+    assert_eq!((partition.people.len(), partition.candidates.len()), (1, 0));
+    let strict = SolveConfig { most_ids: 1, ..SolveConfig::default() };
+    let partition = solve(&[home.clone(), work.clone()], &[], &strict);
+    assert_eq!((partition.people.len(), reasons(&partition)), (2, vec![Reason::Exclusive]));
+    // Who says less of a name, or another one, may be somebody else of the house.
+    for name in ["A. Holm", "Holm", "", "Tom Holm"] {
+        let other = contact("crm", "2", name, "ann@shop.example", PHONE);
+        assert_eq!(solved(&[home.clone(), other]).people.len(), 2, "{name}");
+    }
+}
+
+#[test]
+fn nobody_is_known_three_times_by_one_source() {
+    let said = |id: &str| contact("crm", id, "Ann Holm", &format!("ann{id}@mail.example"), "");
+    let till = ["1", "2", "3"].map(|id| (Email, format!("ann{id}@mail.example")));
+    let till: Vec<_> = till.iter().map(|(namespace, value)| (*namespace, value.as_str())).collect();
+    let bridge = super::said("square/till/customer/9", "Ann Holm", &till);
+    let partition = solved(&[said("1"), said("2"), said("3"), bridge]);
+    assert_eq!(partition.people.iter().map(|person| person.records.len()).max(), Some(3));
+    assert_eq!((partition.people.len(), reasons(&partition)), (2, vec![Reason::Exclusive]));
 }
 
 #[test]
