@@ -46,22 +46,21 @@ SYNC = LOG | KEY | {
     ("dynamodb:DeleteItem", "CustomersTable"): "records.rs: the deletes of put_with_companions' transaction",
     ("secretsmanager:GetSecretValue", "secret/${SecretsPrefix}/<function>/*"): "secrets.rs: credentials of the connections",
     ("secretsmanager:GetSecretValue", "secret/${SecretsPrefix}/identity-key"): "config.rs: unlock",
-    ("secretsmanager:GetSecretValue", "secret/tributary/tokens/*"): "vault.rs: load",
-    ("secretsmanager:PutSecretValue", "secret/tributary/tokens/*"): "vault.rs: save",
-    ("secretsmanager:CreateSecret", "secret/tributary/tokens/*"): "vault.rs: save, the first time",
+    ("secretsmanager:GetSecretValue", "secret/${SecretsPrefix}/tokens/*"): "vault.rs: load",
+    ("secretsmanager:PutSecretValue", "secret/${SecretsPrefix}/tokens/*"): "vault.rs: save",
+    ("secretsmanager:CreateSecret", "secret/${SecretsPrefix}/tokens/*"): "vault.rs: save, the first time",
 }
 INBOX = {
-    ("s3:GetObject", "Bucket/deliveries/*"): "lambda.rs: land_message, deliveries too large for a message",
+    ("s3:GetObject", "Bucket/deliveries/*"): "lambda/queue.rs: open, deliveries too large for a message",
     ("sqs:ReceiveMessage", "its own queue"): "the Lambda service polls under the function's role",
     ("sqs:DeleteMessage", "its own queue"): "the Lambda service removes what has landed",
     ("sqs:GetQueueAttributes", "its own queue"): "the Lambda service polls under the function's role",
 }
 DOOR = LOG | KEY | {
     ("s3:GetObject", "Bucket/${ConfigKey}"): "lambda.rs: read_settings",
-    ("s3:PutObject", "Bucket/deliveries/*"): "lambda.rs: accept, deliveries too large for a message",
-    ("sqs:SendMessage", "its own queue"): "lambda.rs: accept",
+    ("s3:PutObject", "Bucket/deliveries/*"): "lambda/queue.rs: accept, deliveries too large for a message",
+    ("sqs:SendMessage", "its own queue"): "lambda/queue.rs: accept",
     ("secretsmanager:GetSecretValue", "secret/${SecretsPrefix}/<function>/*"): "receive.rs: take, signing secrets",
-    ("secretsmanager:GetSecretValue", "secret/${SecretsPrefix}/identity-key"): "config.rs: unlock, which every start does",
 }
 LAKE = LOG | KEY | {
     ("s3:GetObject", "Bucket/landing/*"): "committer.rs: read",
@@ -190,6 +189,15 @@ QUEUES = OF["AWS::SQS::Queue"]
 ALARMS = OF["AWS::CloudWatch::Alarm"]
 
 
+# What the functions write: the name of each metric with its unit, and the sets of dimensions.
+METRICS_CODE = (ROOT / "shared/src/metrics.rs").read_text()
+EMITTED = dict(re.findall(r'\("(\w+)", Unit::(\w+), ', METRICS_CODE))
+DIMENSIONS = {
+    name: re.findall(r'"(\w+)"', dimensions)
+    for name, dimensions in re.findall(r"const (OF_\w+): &\[&str\] = &\[(.*?)\];", METRICS_CODE)
+}
+
+
 def lifecycle():
     return RESOURCES["Bucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
 
@@ -219,15 +227,32 @@ def every_binary_has_a_function_and_every_function_a_binary():
 def functions_run_as_the_code_expects():
     common = T["Globals"]["Function"]
     assert (common["Runtime"], common["Handler"]) == ("provided.al2023", "bootstrap")
-    read = set(re.findall(r'variable\("(TRIBUTARY_\w+)"\)', (ROOT / "shared/src/lambda.rs").read_text()))
+    code = [path.read_text() for path in [*ROOT.glob("shared/src/**/*.rs"), *ROOT.glob("functions/*/src/**/*.rs")]]
+    read = set(re.findall(r'(?:env::var|variable)\("(TRIBUTARY_\w+)"\)', "\n".join(code)))
+    for_all = {"TRIBUTARY_CONFIG", "TRIBUTARY_BUCKET", "TRIBUTARY_CUSTOMERS_TABLE", "TRIBUTARY_STATE_TABLE"}
+    for_metrics = {"TRIBUTARY_METRICS", "TRIBUTARY_DEPLOYMENT", "TRIBUTARY_SYSTEM"}
+    required = set(re.findall(r'variable\("(TRIBUTARY_\w+)"\)', (ROOT / "shared/src/lambda.rs").read_text()))
+    assert required <= for_all | for_metrics | {"TRIBUTARY_QUEUE_URL"}, required
     for f in FUNCTIONS.values():
         binary = f["Metadata"]["BuildProperties"]["Binary"]
-        variables = set(common["Environment"]["Variables"])
-        variables |= set(f["Properties"].get("Environment", {}).get("Variables", {}))
-        needs = {"TRIBUTARY_BUCKET"} if binary == "lake" else read - {"TRIBUTARY_QUEUE_URL"}
-        if binary.endswith("-webhook"):
-            needs = read
+        system, _, kind = binary.partition("-")
+        own = f["Properties"].get("Environment", {}).get("Variables", {})
+        variables = set(common["Environment"]["Variables"]) | set(own)
+        match kind, system:
+            case "sync", _:
+                needs = for_all | for_metrics | {"TRIBUTARY_TOKENS_PREFIX"}
+                assert own["TRIBUTARY_SYSTEM"] == system and own["TRIBUTARY_METRICS"] == {"Ref": "Metrics"}
+                assert own["TRIBUTARY_DEPLOYMENT"] == {"Ref": "AWS::StackName"}, "the alarms' dimension"
+                place = f"secret/{own['TRIBUTARY_TOKENS_PREFIX']['Fn::Sub']}/*"
+                assert ("secretsmanager:PutSecretValue", place) in SYNC, place
+            case "webhook", _:
+                needs = for_all | {"TRIBUTARY_QUEUE_URL"}
+            case _, "lake":
+                needs = {"TRIBUTARY_BUCKET"}
+            case _:
+                needs = for_all
         assert needs <= variables, f"{binary} lacks {needs - variables}"
+        assert variables <= read, f"{binary}: nobody reads {variables - read}"
 
 
 @check
@@ -356,6 +381,49 @@ def logs_are_kept_for_a_time_and_errors_are_heard():
         assert alarm["Properties"]["AlarmActions"] and alarm["Properties"]["AlarmDescription"]
 
 
+def metrics_of(alarm):
+    """Each metric that an alarm stands on: what has a namespace, a name and dimensions."""
+    if "Namespace" in alarm:
+        yield alarm
+    for query in alarm.get("Metrics", []):
+        if "MetricStat" in query:
+            yield query["MetricStat"]["Metric"] | {"Unit": query["MetricStat"].get("Unit")}
+
+
+@check
+def alarms_stand_on_metrics_that_the_functions_write():
+    assert len(EMITTED) == 12 and "OF_SYSTEM" in DIMENSIONS, "the expressions find the metrics no longer"
+    assert 'const NAMESPACE: &str = "Tributary";' in METRICS_CODE
+    heard = set()
+    for name, alarm in ALARMS.items():
+        for metric in metrics_of(alarm["Properties"]):
+            if metric["Namespace"].startswith("AWS/"):
+                continue
+            assert metric["Namespace"] == "Tributary", f"{name}: {metric['Namespace']}"
+            what = metric["MetricName"]
+            assert what in EMITTED, f"{name} waits for {what}, which no function writes"
+            assert metric.get("Unit") in (None, EMITTED[what]), f"{name}: {what} is in {EMITTED[what]}"
+            of = {dimension["Name"]: dimension["Value"] for dimension in metric["Dimensions"]}
+            assert list(of) == DIMENSIONS["OF_SYSTEM"], f"{name}: {list(of)}"
+            system = next(system for system in SYSTEMS if name.startswith(system.capitalize()))
+            assert of == {"deployment": {"Ref": "AWS::StackName"}, "system": system}, name
+            assert alarm["Condition"] == f"Has{system.capitalize()}Metrics", "with Metrics=none there is nothing to hear"
+            heard.add(what)
+    assert heard == {"success", "quarantined", "fetched", "ledger_mismatch", "sunset_days"}, heard
+
+
+@check
+def the_backfill_reads_what_the_sync_functions_answer():
+    definition = json.dumps(RESOURCES["Backfill"]["Properties"]["Definition"])
+    answer = (ROOT / "shared/src/lambda.rs").read_text()
+    told = set(re.findall(r'json!\(\{ "(\w+)": runs \}\)', answer)) | set(re.findall(r'answer\["(\w+)"\] =', answer))
+    assert told == {"runs", "not_before"}, told
+    assert set(re.findall(r"result\.Payload\.(\w+)", definition)) == told
+    states = RESOURCES["Backfill"]["Properties"]["Definition"]["States"]
+    waits = {name: state for name, state in states.items() if state["Type"] == "Wait"}
+    assert all(state["Next"] == "Sync" for state in waits.values()) and len(waits) == 2
+
+
 @check
 def access_logs_leave_queries_out():
     for stage in OF["AWS::ApiGatewayV2::Stage"].values():
@@ -371,14 +439,14 @@ def the_dashboard_shows_metrics_that_exist():
     functions = {f["Properties"]["FunctionName"]["Fn::Sub"] for f in FUNCTIONS.values()}
     queues = {q["Properties"]["QueueName"]["Fn::Sub"] for q in QUEUES.values()}
     for widget in json.loads(body)["widgets"]:
-        for namespace, _, *dimensions in widget["properties"]["metrics"]:
+        for namespace, name, *dimensions in widget["properties"]["metrics"]:
             match namespace, dimensions:
                 case "Tributary", ["deployment", "${AWS::StackName}", "system", system]:
-                    assert system in SYSTEMS
-                case "AWS/Lambda", ["FunctionName", name]:
-                    assert name in functions, name
-                case "AWS/SQS", ["QueueName", name]:
-                    assert name in queues, name
+                    assert system in SYSTEMS and name in EMITTED, name
+                case "AWS/Lambda", ["FunctionName", function]:
+                    assert function in functions, function
+                case "AWS/SQS", ["QueueName", queue]:
+                    assert queue in queues, queue
                 case _:
                     raise AssertionError(dimensions)
 
@@ -445,10 +513,8 @@ def parameters_and_alarms_are_in_the_docs():
     for name in ALARMS:
         general = re.sub("^(Email|Helpdesk|Pos|Crm|Social)", "<System>", name)
         assert f"`{general}`" in operations, f"docs/operations.md lacks the alarm {general}"
-    documented = set(re.findall(r"^\| `(\w+)` \| \w+ \|", operations, re.M))
-    used = set(re.findall(r'\["Tributary","(\w+)"', TEXT))
-    used |= {a["Properties"]["MetricName"] for a in ALARMS.values() if a["Properties"].get("Namespace") == "Tributary"}
-    assert used <= documented, f"docs/operations.md lacks the metrics {used - documented}"
+    documented = dict(re.findall(r"^\| `(\w+)` \| (\w+) \|", operations, re.M))
+    assert documented == EMITTED, f"docs/operations.md: {documented.items() ^ EMITTED.items()}"
 
 
 @check

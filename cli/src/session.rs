@@ -47,7 +47,7 @@ impl Session {
         let secrets = Secrets::new(&settings.folder, Some(secret_store.clone()));
         settings.unlock(&secrets).await?;
         let tokens: Arc<dyn TokenVault> =
-            Arc::new(SecretsManagerVault::new(secret_store, "tributary/tokens"));
+            Arc::new(SecretsManagerVault::of_deployment(secret_store));
         let stores = Stores::new(&config, names);
         let hub = Hub::new(Arc::new(settings), &stores, secrets, &tokens, patience)?;
         Ok(Self { hub: Arc::new(hub), embedded: None, stores })

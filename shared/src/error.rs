@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::ledger::Ledger;
+
 /// A boxed cause.
 pub type Cause = Box<dyn std::error::Error + Send + Sync>;
 
@@ -63,6 +65,9 @@ pub enum Error {
         #[source]
         cause: Option<Cause>,
     },
+    /// Records were fetched of which nobody knows what became: a bug; the cursor stays before them.
+    #[error("internal rule broken: {} records were fetched but {} are accounted for", .0.fetched, .0.explained())]
+    Miscounted(Ledger),
     /// One of our own rules was broken; nothing is saved from here on.
     #[error("internal rule broken: {0}")]
     Invariant(String),
@@ -94,6 +99,7 @@ impl Error {
             Self::Stuck(_) => "stuck",
             Self::LeaseLost => "lease_lost",
             Self::Landing { .. } => "landing",
+            Self::Miscounted(_) => "ledger_mismatch",
             Self::Invariant(_) => "invariant",
         }
     }

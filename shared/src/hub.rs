@@ -13,7 +13,7 @@ use crate::clock;
 use crate::config::{Connection, Settings};
 use crate::connector::{AnyStream, Horizon};
 use crate::error::{Error, Invalid};
-use crate::http::{Client, Patience, TokenVault};
+use crate::http::{Client, Meter, Patience, TokenVault};
 use crate::inbox::{Inbox, Received};
 use crate::landing::{Landing, attempt};
 use crate::ledger::Run;
@@ -250,11 +250,11 @@ impl Hub {
         Ok(runs?.into_iter().flatten().collect())
     }
 
-    /// Lands one verified delivery.
-    pub async fn land(&self, envelope: &Envelope) -> Result<Received, Error> {
+    /// Lands one verified delivery; `meter` counts what it asks of the source meanwhile.
+    pub async fn land(&self, envelope: &Envelope, meter: &Meter) -> Result<Received, Error> {
         let connection = self.connection(&envelope.connection)?;
         let client = self.client(connection)?;
-        Inbox { state: &self.state, landing: &self.landing, connection, client }
+        Inbox { state: &self.state, landing: &self.landing, connection, client, meter }
             .land(envelope)
             .await
     }
@@ -303,7 +303,8 @@ impl Hub {
         let horizon = Horizon { start, until: clock::before(clock::now(), facts.lag.value) };
         let cursor = stream.start(None, &horizon)?;
         let request = stream.request(&cursor, &horizon)?;
-        let response = self.client(connection)?.send(&request, facts, Budget::unlimited()).await?;
+        let (client, meter) = (self.client(connection)?, Meter::default());
+        let response = client.send(&request, facts, Budget::unlimited(), &meter).await?;
         let response = crate::http::sift(response, &request, |frame| stream.keeps(frame));
         Ok((response, cursor, horizon))
     }
@@ -358,6 +359,6 @@ fn preview_row(connection: &Connection, draft: Draft) -> PreviewRow {
 #[async_trait]
 impl Inlet for Hub {
     async fn accept(&self, delivery: Envelope) -> Result<(), Error> {
-        self.land(&delivery).await.map(drop)
+        self.land(&delivery, &Meter::default()).await.map(drop)
     }
 }

@@ -12,7 +12,7 @@ use crate::config::Connection;
 use crate::connector::{DeliveryId, Event, Refetch, Webhook};
 use crate::crash::{Point, point};
 use crate::error::{Error, Invalid};
-use crate::http::Client;
+use crate::http::{Client, Meter};
 use crate::landing::{Attempt, Batch, DELIVERIES, Landing, Place, attempts};
 use crate::ledger::Ledger;
 use crate::receive::Envelope;
@@ -32,12 +32,22 @@ const LOOKUP: usize = 100;
 /// What became of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Received {
-    /// It landed; the count of its events.
+    /// It landed; the count of its events, and of the records that they name and that were read again.
     Landed(Ledger),
     /// It had landed before.
     Duplicate,
-    /// Its id was used before with another body: kept, but not believed.
-    Conflicting,
+    /// Its id was used before with another body: in quarantine, as the count says.
+    Conflicting(Ledger),
+}
+
+impl Received {
+    /// What it brought.
+    pub fn ledger(&self) -> Ledger {
+        match self {
+            Self::Landed(ledger) | Self::Conflicting(ledger) => *ledger,
+            Self::Duplicate => Ledger::default(),
+        }
+    }
 }
 
 /// What landing a delivery needs.
@@ -46,6 +56,7 @@ pub(crate) struct Inbox<'a> {
     pub(crate) landing: &'a Landing,
     pub(crate) connection: &'a Connection,
     pub(crate) client: &'a Client,
+    pub(crate) meter: &'a Meter,
 }
 
 impl Inbox<'_> {
@@ -76,14 +87,9 @@ impl Inbox<'_> {
                     connection = name,
                     raw_key, "a delivery id came a second time with another body"
                 );
-                self.quarantine(
-                    envelope,
-                    &raw_key,
-                    stored,
-                    Invalid::new("delivery id", "was used before with another body"),
-                )
-                .await?;
-                return Ok(Received::Conflicting);
+                let invalid = Invalid::new("delivery id", "was used before with another body");
+                let ledger = self.quarantine(envelope, &raw_key, stored, invalid).await?;
+                return Ok(Received::Conflicting(ledger));
             }
             Seen::New | Seen::Unfinished => {}
         }
@@ -126,12 +132,16 @@ impl Inbox<'_> {
         for refetch in events.iter().filter_map(|event| event.refetch.as_ref()) {
             by_stream.entry(refetch.stream).or_default().push(refetch);
         }
+        let mut ledger = Ledger::default();
         for (stream, refetches) in by_stream {
             for some in refetches.chunks(LOOKUP) {
                 match self.refetch(stream, some).await {
-                    Ok(()) => {}
+                    Ok(landed) => ledger.add(&landed),
                     Err(error) if some.iter().any(|refetch| refetch.required) => return Err(error),
                     Err(error) => {
+                        if let Error::Miscounted(records) = &error {
+                            ledger.add(records);
+                        }
                         let connection = self.connection.name.as_str();
                         info!(
                             connection,
@@ -147,10 +157,11 @@ impl Inbox<'_> {
         let records: Vec<_> = events.iter().map(|event| event.record).collect();
         let attempts = attempts(records, &context, |fields, rows| webhook.map(fields, rows));
         let batch = Batch::of(self.connection, DELIVERIES, raw_key, envelope.received_at);
-        self.landing.land(batch, attempts).await
+        ledger.add(&self.landing.land(batch, attempts).await?);
+        Ok(ledger)
     }
 
-    async fn refetch(&self, stream: &'static str, refetches: &[&Refetch]) -> Result<(), Error> {
+    async fn refetch(&self, stream: &'static str, refetches: &[&Refetch]) -> Result<Ledger, Error> {
         let Some(stream) =
             self.connection.connector.streams.iter().find(|known| known.facts().name == stream)
         else {
@@ -163,7 +174,7 @@ impl Inbox<'_> {
         let Some(request) = stream.lookup(&ids) else {
             return Err(Error::Invariant(format!("{} has no lookup", facts.name)));
         };
-        let response = self.client.send_now(&request, facts, REFETCH_WITHIN).await?;
+        let response = self.client.send_now(&request, facts, REFETCH_WITHIN, self.meter).await?;
         let place = Place::of(self.connection, facts.name);
         let notes = [("request", request.name()), ("status", response.status.to_string())];
         let raw_key = self.landing.raw(place, &response.body, response.received_at, &notes).await?;
@@ -176,7 +187,7 @@ impl Inbox<'_> {
         );
         let attempts = attempts(records, &context, |fields, rows| stream.map(fields, rows));
         let batch = Batch::of(self.connection, facts.name, &raw_key, response.received_at);
-        self.landing.land(batch, attempts).await.map(drop)
+        self.landing.land(batch, attempts).await
     }
 
     async fn quarantine(

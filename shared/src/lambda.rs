@@ -1,48 +1,57 @@
 //! The two mains of every system function: `sync` for schedules and queues, `webhook` for the door.
 
+mod queue;
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use async_trait::async_trait;
 use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent};
-use bytes::Bytes;
 use futures_util::stream::{self, StreamExt};
 use lambda_runtime::LambdaEvent;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Value, json};
-use tracing::{error, info};
+use tokio::time::Instant;
+use tracing::{error, warn};
 
 pub use lambda_runtime::Error;
+pub use queue::Queue;
 
 use crate::budget::Budget;
-use crate::config::{Foreign, Settings, Sources, StoreSettings};
+use crate::clock;
+use crate::config::{Connection, Foreign, Settings, Sources, StoreSettings};
 use crate::error::Error as Failure;
-use crate::http::{Patience, TokenVault};
+use crate::http::{Meter, Patience, TokenVault};
 use crate::hub::{Hub, Selection};
 use crate::landing::Objects;
-use crate::ledger::Outcome;
-use crate::receive::{Envelope, Inlet, Receiver};
-use crate::schema::Sha256;
+use crate::ledger::{Calls, Ledger, Outcome, not_before};
+use crate::metrics::{Detail, Metrics, Work};
+use crate::receive::Receiver;
 use crate::secrets::Secrets;
 use crate::stores::{Stores, aws_config};
-use crate::sync::Unobserved;
+use crate::sync::{Observer, Progress};
 use crate::vault::SecretsManagerVault;
 
 /// Kept back from an invocation's time: for the last writes, the ledger and the answer.
 const RESERVE: Duration = Duration::from_secs(3);
-/// A message may have 256 KiB; base64 and the envelope take a quarter of it.
-const LARGEST_MESSAGE: usize = 180 * 1024;
 /// Deliveries of one batch that land at the same time.
 const DELIVERIES_AT_ONCE: usize = 4;
 
 /// Runs the scheduled sync of a system's sources; also lands batches of deliveries from the system's queue.
 ///
 /// Environment: `TRIBUTARY_CONFIG` (`s3://bucket/key` or a path), `TRIBUTARY_BUCKET`, `TRIBUTARY_CUSTOMERS_TABLE`,
-/// `TRIBUTARY_STATE_TABLE` (unless the settings have a `[store]`).
+/// `TRIBUTARY_STATE_TABLE` (unless the settings have a `[store]`); `TRIBUTARY_TOKENS_PREFIX` where renewed OAuth tokens are
+/// not `tributary/tokens/<connection>`; for metrics `TRIBUTARY_METRICS`, `TRIBUTARY_DEPLOYMENT`, `TRIBUTARY_SYSTEM`.
 pub async fn sync(sources: &Sources) -> Result<(), Error> {
     log();
-    let function = SyncFunction { hub: hub(sources).await?.0 };
+    let metrics = metrics()?;
+    let Deployment { settings, stores, secrets, config } = deployment(sources).await?;
+    let vault = SecretsManagerVault::of_deployment(aws_sdk_secretsmanager::Client::new(&config));
+    let tokens: Arc<dyn TokenVault> = Arc::new(vault);
+    let hub = Hub::new(Arc::new(settings), &stores, secrets, &tokens, Patience::default())?;
+    let function = SyncFunction { hub, metrics };
     lambda_runtime::run(lambda_runtime::service_fn(|event: LambdaEvent<Value>| {
         function.handle(event)
     }))
@@ -53,11 +62,11 @@ pub async fn sync(sources: &Sources) -> Result<(), Error> {
 pub async fn webhook(sources: &Sources) -> Result<(), Error> {
     log();
     let queue_url = variable("TRIBUTARY_QUEUE_URL")?;
-    let (hub, config) = hub(sources).await?;
+    // Whoever faces the internet needs no identity key, so the settings stay locked.
+    let Deployment { settings, stores, secrets, config } = open(sources).await?;
     let client = aws_sdk_sqs::Client::new(&config);
-    let queue = Queue::new(client, queue_url, hub.landing().objects().clone());
-    let receiver =
-        Receiver::new(Arc::clone(hub.settings()), hub.secrets().clone(), Arc::new(queue));
+    let queue = Queue::new(client, queue_url, Objects::new(&stores));
+    let receiver = Receiver::new(Arc::new(settings), secrets, Arc::new(queue));
     lambda_http::run(receiver.router()).await
 }
 
@@ -77,9 +86,18 @@ fn variable(name: &str) -> Result<String, Failure> {
         .map_err(|_| Failure::Config(format!("the environment variable {name} is not set")))
 }
 
+/// The metrics that the environment asks for; none where it asks for none.
+fn metrics() -> Result<Option<Metrics>, Failure> {
+    let asked = std::env::var("TRIBUTARY_METRICS").unwrap_or_default();
+    let Some(detail) = Detail::parse(&asked)? else { return Ok(None) };
+    let deployment = variable("TRIBUTARY_DEPLOYMENT")?;
+    let system = variable("TRIBUTARY_SYSTEM")?;
+    Ok(Some(Metrics { deployment, system, detail }))
+}
+
 /// What every function of a deployment stands on.
 pub struct Deployment {
-    /// The settings, unlocked.
+    /// The settings.
     pub settings: Settings,
     /// Bucket and tables.
     pub stores: Stores,
@@ -89,10 +107,17 @@ pub struct Deployment {
     pub config: aws_config::SdkConfig,
 }
 
-/// Reads the settings and opens the stores that the environment names.
+/// Reads the settings, unlocks them, and opens the stores that the environment names.
 pub async fn deployment(sources: &Sources) -> Result<Deployment, Failure> {
+    let mut deployment = open(sources).await?;
+    deployment.settings.unlock(&deployment.secrets).await?;
+    Ok(deployment)
+}
+
+/// The same without the identity key.
+async fn open(sources: &Sources) -> Result<Deployment, Failure> {
     let config = aws_config().await;
-    let mut settings = read_settings(&config, sources).await?;
+    let settings = read_settings(&config, sources).await?;
     let names = match &settings.store {
         Some(names) => names.clone(),
         None => StoreSettings {
@@ -104,17 +129,7 @@ pub async fn deployment(sources: &Sources) -> Result<Deployment, Failure> {
     let stores = Stores::new(&config, names);
     let secret_store = aws_sdk_secretsmanager::Client::new(&config);
     let secrets = Secrets::new(&settings.folder, Some(secret_store));
-    settings.unlock(&secrets).await?;
     Ok(Deployment { settings, stores, secrets, config })
-}
-
-async fn hub(sources: &Sources) -> Result<(Hub, aws_config::SdkConfig), Failure> {
-    let Deployment { settings, stores, secrets, config } = deployment(sources).await?;
-    let secret_store = aws_sdk_secretsmanager::Client::new(&config);
-    let tokens: Arc<dyn TokenVault> =
-        Arc::new(SecretsManagerVault::new(secret_store, "tributary/tokens"));
-    let hub = Hub::new(Arc::new(settings), &stores, secrets, &tokens, Patience::default())?;
-    Ok((hub, config))
 }
 
 async fn read_settings(
@@ -143,6 +158,7 @@ async fn read_settings(
 
 struct SyncFunction {
     hub: Hub,
+    metrics: Option<Metrics>,
 }
 
 /// What a schedule may say: which connection or stream to read; everything when empty.
@@ -151,6 +167,9 @@ struct Schedule {
     connection: Option<String>,
     stream: Option<String>,
 }
+
+/// What the deliveries of a batch brought, and what they made us ask of the source, by connection.
+type Tallies = Mutex<BTreeMap<String, (Ledger, Calls)>>;
 
 impl SyncFunction {
     async fn handle(&self, event: LambdaEvent<Value>) -> Result<Value, Error> {
@@ -173,7 +192,7 @@ impl SyncFunction {
         })?;
         let Schedule { connection, stream } = schedule.unwrap_or_default();
         let selection = Selection { connection, stream, ..Selection::default() };
-        let runs = self.hub.sync(&selection, budget, &Unobserved).await?;
+        let runs = self.hub.sync(&selection, budget, self).await?;
         if let Some(failed) = runs.iter().find(|run| run.outcome == Outcome::Failed) {
             let failures = runs.iter().filter(|run| run.outcome == Outcome::Failed).count();
             let Some(why) = &failed.error else { return Err("a stream failed".into()) };
@@ -186,104 +205,86 @@ impl SyncFunction {
             )
             .into());
         }
-        Ok(json!({ "runs": runs }))
+        let mut answer = json!({ "runs": runs });
+        if let Some(at) = not_before(&runs) {
+            answer["not_before"] = at.to_string().into();
+        }
+        Ok(answer)
     }
 
     /// Lands a batch; only the deliveries that failed come back to the queue.
     async fn land(&self, batch: SqsEvent) -> SqsBatchResponse {
+        let started = Instant::now();
+        let tallies = Tallies::default();
         let batch_item_failures = stream::iter(batch.records)
-            .map(|message| async move {
+            .map(async |message| {
                 let id = message.message_id.unwrap_or_default();
-                let landed = self.land_message(message.body.as_deref().unwrap_or_default()).await;
-                landed.err().map(|failure| {
-                    error!(
-                        message = id,
-                        kind = failure.kind(),
-                        error = failure.chain(),
-                        "delivery goes back to the queue"
-                    );
-                    let mut item = BatchItemFailure::default();
-                    item.item_identifier = id;
-                    item
-                })
+                let body = message.body.unwrap_or_default();
+                let failure = self.land_message(&body, &tallies).await.err()?;
+                error!(
+                    message = id,
+                    kind = failure.kind(),
+                    error = failure.chain(),
+                    "delivery goes back to the queue"
+                );
+                let mut item = BatchItemFailure::default();
+                item.item_identifier = id;
+                Some(item)
             })
             .buffer_unordered(DELIVERIES_AT_ONCE)
             .filter_map(async |failure| failure)
             .collect()
             .await;
+        let time = started.elapsed();
+        for (name, (ledger, calls)) in tallies.into_inner().unwrap_or_else(PoisonError::into_inner)
+        {
+            if let Ok(Connection { source, .. }) = self.hub.connection(&name) {
+                self.tell(&Work::of_deliveries(&name, source, ledger, calls, time));
+            }
+        }
         let mut response = SqsBatchResponse::default();
         response.batch_item_failures = batch_item_failures;
         response
     }
 
-    async fn land_message(&self, body: &str) -> Result<(), Failure> {
-        let message: Message = serde_json::from_str(body).map_err(|error| {
-            Failure::Decode(format!("queue message: {}", crate::error::json_reason(&error)))
-        })?;
-        let envelope = match message {
-            Message::Whole(envelope) => envelope,
-            Message::Pointer { key } => {
-                let (bytes, _) = self.hub.landing().objects().read(&key).await?;
-                serde_json::from_slice(&crate::landing::decompress(&bytes)?).map_err(|error| {
-                    Failure::Decode(format!("{key}: {}", crate::error::json_reason(&error)))
-                })?
-            }
+    async fn land_message(&self, body: &str, tallies: &Tallies) -> Result<(), Failure> {
+        let envelope = queue::open(body, self.hub.landing().objects()).await?;
+        let meter = Meter::default();
+        let received = self.hub.land(&envelope, &meter).await;
+        let brought = match &received {
+            Ok(received) => received.ledger(),
+            Err(Failure::Miscounted(ledger)) => *ledger,
+            Err(_) => Ledger::default(),
         };
-        self.hub.land(&envelope).await.map(drop)
+        let mut tallies = tallies.lock().unwrap_or_else(PoisonError::into_inner);
+        let (ledger, calls) = tallies.entry(envelope.connection).or_default();
+        ledger.add(&brought);
+        calls.add(meter.calls());
+        received.map(drop)
+    }
+
+    /// Writes the record, where records are asked for, as a line of its own between those of the log.
+    fn tell(&self, work: &Work<'_>) {
+        let Some(metrics) = &self.metrics else { return };
+        let written = serde_json::to_vec(&metrics.record(work, clock::now()))
+            .map_err(std::io::Error::from)
+            .and_then(|mut line| {
+                line.push(b'\n');
+                std::io::stdout().lock().write_all(&line)
+            });
+        if let Err(error) = written {
+            warn!(error = error.to_string(), "a record of metrics was not written");
+        }
     }
 }
 
-/// What the door sends to the queue.
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Message {
-    /// A delivery that fits.
-    Whole(Envelope),
-    /// One that does not: the object that holds it.
-    Pointer { key: String },
-}
-
-/// The queue between the door and the inbox.
-#[derive(Debug)]
-pub struct Queue {
-    client: aws_sdk_sqs::Client,
-    url: String,
-    objects: Objects,
-}
-
-impl Queue {
-    /// The queue at `url`; what is too large for a message goes to `objects`.
-    pub fn new(client: aws_sdk_sqs::Client, url: impl Into<String>, objects: Objects) -> Self {
-        Self { client, url: url.into(), objects }
-    }
-}
-
-#[async_trait]
-impl Inlet for Queue {
-    async fn accept(&self, delivery: Envelope) -> Result<(), Failure> {
-        let text = |message: &Message| {
-            serde_json::to_string(message)
-                .map_err(|error| Failure::Invariant(crate::error::json_reason(&error)))
-        };
-        let large = delivery.body.len() > LARGEST_MESSAGE;
-        let message = if large {
-            let whole: Bytes = serde_json::to_vec(&delivery)
-                .map_err(|error| Failure::Invariant(crate::error::json_reason(&error)))?
-                .into();
-            let key = format!("deliveries/{}/{}.json.zst", delivery.connection, Sha256::of(&whole));
-            self.objects.create(&key, crate::landing::compress(&whole)?, &[]).await?;
-            text(&Message::Pointer { key })?
-        } else {
-            text(&Message::Whole(delivery))?
-        };
-        self.client
-            .send_message()
-            .queue_url(&self.url)
-            .message_body(message)
-            .send()
-            .await
-            .map_err(|error| Failure::landing("sending a delivery to the queue", error))?;
-        info!(large, "delivery queued");
-        Ok(())
+/// Tells of each run when it ends, so that a function which is killed later has told of it.
+impl Observer for SyncFunction {
+    fn on(&self, connection: &str, _: &str, progress: Progress<'_>) {
+        if let Progress::Finished(run) = progress
+            && let Ok(connection) = self.hub.connection(connection)
+        {
+            self.tell(&Work::of_run(run, connection.source));
+        }
     }
 }

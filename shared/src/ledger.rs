@@ -42,14 +42,30 @@ impl Ledger {
 
     /// Refuses a count that does not add up: a record would be lost without anybody knowing.
     pub fn check(&self) -> Result<(), Error> {
-        let explained = self.landed + self.unchanged + self.quarantined + self.filtered;
-        if self.fetched == explained {
-            return Ok(());
-        }
-        Err(Error::Invariant(format!(
-            "{} records were fetched but {explained} are accounted for",
-            self.fetched
-        )))
+        if self.fetched == self.explained() { Ok(()) } else { Err(Error::Miscounted(*self)) }
+    }
+
+    /// Records of which it is known what became of them.
+    pub fn explained(&self) -> u64 {
+        self.landed + self.unchanged + self.quarantined + self.filtered
+    }
+}
+
+/// Requests of one run to its source; signing in is not counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Calls {
+    /// Requests, repeated ones too.
+    pub api_calls: u64,
+    /// Answers that asked us to slow down: 429, and refusals that name a time to wait.
+    pub throttles: u64,
+}
+
+impl Calls {
+    /// Adds another count.
+    pub fn add(&mut self, other: Self) {
+        self.api_calls += other.api_calls;
+        self.throttles += other.throttles;
     }
 }
 
@@ -77,6 +93,9 @@ pub struct Run {
     /// Its count.
     #[serde(flatten)]
     pub ledger: Ledger,
+    /// What it asked of the source.
+    #[serde(flatten)]
+    pub calls: Calls,
     /// How long it took.
     pub seconds: f64,
     /// When it started.
@@ -90,9 +109,22 @@ pub struct Run {
     /// When the next full pass is due, if this run found none to do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due_at: Option<Timestamp>,
+    /// When the source may be called again, if it is the source that the pause waits for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<Timestamp>,
+    /// Whether another run was reading the stream, or took it over.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub in_other_hands: bool,
     /// What else an operator should know.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+}
+
+/// When reading goes on: the earliest time at which a source may be called again, if all that is paused waits for its source.
+pub fn not_before(runs: &[Run]) -> Option<Timestamp> {
+    let paused = runs.iter().filter(|run| run.outcome == Outcome::Paused);
+    let waits: Option<Vec<Timestamp>> = paused.map(|run| run.not_before).collect();
+    waits?.into_iter().min()
 }
 
 #[cfg(test)]
@@ -111,6 +143,39 @@ mod tests {
         };
         assert!(ledger.check().is_ok());
         ledger.fetched = 5;
-        assert!(ledger.check().is_err());
+        let error = ledger.check().expect_err("one is lost");
+        assert_eq!(
+            (error.kind(), error.to_string().as_str()),
+            (
+                "ledger_mismatch",
+                "internal rule broken: 5 records were fetched but 4 are accounted for"
+            )
+        );
+        // Added to the count of a run, it shows there.
+        let Error::Miscounted(lost) = error else { panic!("{error}") };
+        let mut run = Ledger { fetched: 7, landed: 7, ..Ledger::default() };
+        run.add(&lost);
+        assert!(run.check().is_err());
+    }
+
+    fn ended(outcome: Outcome, not_before: Option<i64>) -> Run {
+        let not_before = not_before.map(|at| Timestamp::from_unix_seconds(at).unwrap());
+        let run = serde_json::json!({
+            "connection": "helpdesk-eu", "stream": "tickets", "outcome": outcome, "seconds": 1.5,
+            "started_at": "2026-01-02T03:04:05Z", "not_before": not_before,
+        });
+        serde_json::from_value(run).expect("a run as earlier versions stored it")
+    }
+
+    #[test]
+    fn reading_goes_on_when_the_first_source_that_all_wait_for_may_be_called() {
+        let at = |seconds| Some(Timestamp::from_unix_seconds(seconds).unwrap());
+        let done = || ended(Outcome::CaughtUp, None);
+        let waits = |seconds| ended(Outcome::Paused, Some(seconds));
+        assert_eq!(not_before(&[]), None);
+        assert_eq!(not_before(&[done()]), None);
+        assert_eq!(not_before(&[done(), waits(90), waits(60)]), at(60));
+        let out_of_time = ended(Outcome::Paused, None);
+        assert_eq!(not_before(&[waits(90), out_of_time]), None, "that one can go on now");
     }
 }

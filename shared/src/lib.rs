@@ -21,6 +21,7 @@ pub mod lambda;
 pub mod landing;
 pub mod ledger;
 pub mod logging;
+pub mod metrics;
 pub mod oauth;
 pub mod page;
 pub mod paging;

@@ -234,7 +234,9 @@ async fn receive(
         Err(error) => {
             let status = match &error {
                 Error::Unverified(_) => StatusCode::UNAUTHORIZED,
-                Error::Config(_) | Error::Invariant(_) => StatusCode::INTERNAL_SERVER_ERROR,
+                Error::Config(_) | Error::Invariant(_) | Error::Miscounted(_) => {
+                    StatusCode::INTERNAL_SERVER_ERROR
+                }
                 _ => StatusCode::SERVICE_UNAVAILABLE,
             };
             warn!(

@@ -46,6 +46,8 @@ pub struct Held {
     cursor: Option<Box<RawValue>>,
     /// The source asked not to be called before this.
     pub not_before: Option<Timestamp>,
+    /// The change time up to which earlier runs have read.
+    pub watermark: Option<Timestamp>,
     /// When an earlier run had read everything that there was.
     pub caught_up_at: Option<Timestamp>,
     /// When the full pass began that is under way, and when the one before it began.
@@ -211,6 +213,7 @@ impl State {
             lease_until: until,
             cursor,
             not_before: time_of(&item, "not_before"),
+            watermark: time_of(&item, "watermark"),
             caught_up_at: time_of(&item, "caught_up_at"),
             pass: Passes {
                 current: time_of(&item, "pass"),
@@ -286,12 +289,7 @@ impl State {
     }
 
     /// Gives the lease back, notes the run and, for a pause, when the source may be called again.
-    pub async fn finish(
-        &self,
-        held: &Held,
-        run: &Run,
-        not_before: Option<Timestamp>,
-    ) -> Result<(), Error> {
+    pub async fn finish(&self, held: &Held, run: &Run) -> Result<(), Error> {
         let ledger =
             serde_json::to_string(run).map_err(|error| Error::Invariant(json_reason(&error)))?;
         persist("storing a ledger", || {
@@ -318,7 +316,7 @@ impl State {
                 .expression_attribute_values(":epoch", number(held.epoch))
                 .expression_attribute_values(":run", text(&ledger));
             let mut set = "SET last_run = :run".to_owned();
-            if let Some(at) = not_before {
+            if let Some(at) = run.not_before {
                 set.push_str(", not_before = :not_before");
                 update = update.expression_attribute_values(":not_before", time(at));
             }

@@ -24,9 +24,9 @@ use crate::connector::{AnyStream, Horizon};
 use crate::crash::{Point, point};
 use crate::error::Error;
 use crate::facts::{Deletes, StreamFacts};
-use crate::http::{Client, sift};
+use crate::http::{Client, Meter, sift};
 use crate::landing::{Batch, Landing, Place, attempts};
-use crate::ledger::{Ledger, Outcome, Run};
+use crate::ledger::{Calls, Ledger, Outcome, Run};
 use crate::page::{Next, Response};
 use crate::request::Request;
 use crate::rows::{MapContext, Origin};
@@ -85,15 +85,26 @@ struct End {
     not_before: Option<Timestamp>,
     due_at: Option<Timestamp>,
     note: Option<String>,
+    in_other_hands: bool,
 }
 
 impl End {
     fn caught_up() -> Self {
-        Self { outcome: Outcome::CaughtUp, not_before: None, due_at: None, note: None }
+        Self {
+            outcome: Outcome::CaughtUp,
+            not_before: None,
+            due_at: None,
+            note: None,
+            in_other_hands: false,
+        }
     }
 
     fn paused(note: impl Into<String>) -> Self {
         Self { outcome: Outcome::Paused, note: Some(note.into()), ..Self::caught_up() }
+    }
+
+    fn in_other_hands(note: &str) -> Self {
+        Self { in_other_hands: true, ..Self::paused(note) }
     }
 }
 
@@ -101,6 +112,7 @@ impl End {
 #[derive(Default)]
 struct Reading {
     ledger: Ledger,
+    meter: Arc<Meter>,
     watermark: Option<Timestamp>,
     slowest: Duration,
 }
@@ -119,9 +131,10 @@ impl Puller<'_> {
             .lease(connection, name, &Uuid::new_v4().to_string(), self.lease_until())
             .await
         {
-            Ok(None) => Ok(End::paused("another run is reading this stream")),
+            Ok(None) => Ok(End::in_other_hands("another run is reading this stream")),
             Ok(Some(mut lease)) => {
                 point(Point::AfterLease);
+                reading.watermark = lease.watermark;
                 let end = self.read(stream, &mut lease, &mut reading).await;
                 held = Some(lease);
                 end
@@ -134,20 +147,24 @@ impl Puller<'_> {
             stream: name.to_owned(),
             outcome: Outcome::Failed,
             ledger: reading.ledger,
+            calls: reading.meter.calls(),
             seconds: 0.0,
             started_at,
             watermark: reading.watermark,
             error: None,
             due_at: None,
+            not_before: None,
+            in_other_hands: false,
             note: None,
         };
-        let mut not_before = None;
         match end {
-            Ok(end) => {
-                (run.outcome, run.due_at, run.note) = (end.outcome, end.due_at, end.note);
-                not_before = end.not_before;
+            Ok(End { outcome, not_before, due_at, note, in_other_hands }) => {
+                run = Run { outcome, due_at, not_before, in_other_hands, note, ..run };
             }
             Err(failure) => {
+                if let Error::Miscounted(page) = &failure {
+                    run.ledger.add(page);
+                }
                 error!(
                     connection,
                     stream = name,
@@ -172,7 +189,7 @@ impl Puller<'_> {
             );
         }
         if let Some(held) = &held
-            && let Err(failure) = self.state.finish(held, &run, not_before).await
+            && let Err(failure) = self.state.finish(held, &run).await
         {
             error!(
                 connection,
@@ -193,9 +210,10 @@ impl Puller<'_> {
             missed_by_webhook,
             drifted,
         } = run.ledger;
+        let Calls { api_calls, throttles } = run.calls;
         info!(
             connection, stream = name, outcome = ?run.outcome, pages, fetched, landed, unchanged, quarantined, filtered,
-            missed_by_webhook, drifted, seconds = run.seconds, "finished {connection}/{name}"
+            missed_by_webhook, drifted, api_calls, throttles, seconds = run.seconds, "finished {connection}/{name}"
         );
         self.observer.on(connection, name, Progress::Finished(&run));
         run
@@ -211,7 +229,7 @@ impl Puller<'_> {
                     stream = facts.name,
                     "another run took over"
                 );
-                Ok(End::paused("another run took this stream over"))
+                Ok(End::in_other_hands("another run took this stream over"))
             }
             Err(Error::RateLimited { retry_after: Some(wait) }) => Ok(End {
                 not_before: Some(clock::after(clock::now(), wait)),
@@ -267,6 +285,7 @@ impl Puller<'_> {
             reconciles: held.caught_up_at.is_some(),
             cursor: stream.start(held.cursor(), &horizon)?,
             guard: LoopGuard::default(),
+            meter: Arc::clone(&reading.meter),
             prefetched: None,
             restarted: false,
             unreadable: 0,
@@ -343,6 +362,7 @@ struct Walk<'w> {
     reconciles: bool,
     cursor: Box<RawValue>,
     guard: LoopGuard,
+    meter: Arc<Meter>,
     prefetched: Option<Prefetch>,
     restarted: bool,
     unreadable: u32,
@@ -404,7 +424,7 @@ impl Walk<'_> {
         self.puller.state.save(held, next, watermark, self.puller.lease_until()).await?;
         point(Point::AfterCursor);
         reading.ledger.add(&landed);
-        reading.watermark = watermark;
+        reading.watermark = watermark.or(reading.watermark);
         reading.slowest = reading.slowest.max(started.elapsed());
         let progress = Progress::Page(&reading.ledger, watermark);
         observer.on(&connection.name, self.facts.name, progress);
@@ -419,7 +439,7 @@ impl Walk<'_> {
             fetch.join().await
         } else {
             let request = self.stream.request(&self.cursor, &self.horizon)?;
-            client.send(&request, self.facts, *budget).await
+            client.send(&request, self.facts, *budget, &self.meter).await
         };
         match answer {
             Err(Error::Rejected { status, .. } | Error::Unauthorized { status, .. })
@@ -455,7 +475,8 @@ impl Walk<'_> {
         if !self.puller.out_of_time(slowest) {
             let request = self.stream.request(next, &self.horizon)?;
             let Puller { client, budget, .. } = self.puller;
-            self.prefetched = Some(Prefetch::start(client, request, self.facts, *budget));
+            self.prefetched =
+                Some(Prefetch::start(client, request, self.facts, *budget, &self.meter));
         }
         Ok(())
     }
@@ -470,9 +491,10 @@ impl Prefetch {
         request: Request,
         facts: &'static StreamFacts,
         budget: Budget,
+        meter: &Arc<Meter>,
     ) -> Self {
-        let client = Arc::clone(client);
-        Self(tokio::spawn(async move { client.send(&request, facts, budget).await }))
+        let (client, meter) = (Arc::clone(client), Arc::clone(meter));
+        Self(tokio::spawn(async move { client.send(&request, facts, budget, &meter).await }))
     }
 
     async fn join(mut self) -> Result<Response, Error> {

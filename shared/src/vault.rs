@@ -96,6 +96,12 @@ pub struct SecretsManagerVault {
 }
 
 impl SecretsManagerVault {
+    /// The vault of a deployment: `TRIBUTARY_TOKENS_PREFIX`, or `tributary/tokens`.
+    pub fn of_deployment(client: aws_sdk_secretsmanager::Client) -> Self {
+        let prefix = std::env::var("TRIBUTARY_TOKENS_PREFIX").ok().filter(|text| !text.is_empty());
+        Self::new(client, prefix.unwrap_or_else(|| "tributary/tokens".to_owned()))
+    }
+
     /// A vault of secrets named `<prefix>/<connection>`.
     pub fn new(client: aws_sdk_secretsmanager::Client, prefix: impl Into<String>) -> Self {
         Self { client, prefix: prefix.into() }

@@ -63,6 +63,13 @@ async fn the_tables_answer_in_sql() {
     let living = living.await.expect(0).json();
     assert_eq!(living[0]["n"].as_u64(), Some(truth.users.len() as u64));
 
+    let calls = "SELECT api_calls, throttles FROM ledger WHERE stream = 'tickets'";
+    let calls = ask(calls, &["--json"]).await.expect(0).json();
+    let mut requests = home.simulator.zendesk().requests();
+    requests.retain(|request| request.path_and_query.contains("incremental/tickets"));
+    assert_eq!(calls[0]["api_calls"].as_u64(), Some(requests.len() as u64));
+    assert_eq!(calls[0]["throttles"].as_u64(), Some(0));
+
     let kinds = ask("SELECT type, count(*) AS n FROM interactions GROUP BY type", &[]).await;
     assert!(kinds.expect(0).out.contains("ticket.created"));
 

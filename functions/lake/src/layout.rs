@@ -227,6 +227,8 @@ fn ledger_columns() -> Vec<Field> {
         "filtered",
         "missed_by_webhook",
         "drifted",
+        "api_calls",
+        "throttles",
     ];
     let mut columns =
         vec![text("connection_id"), text("stream"), time("started_at"), text("outcome")];

@@ -3,6 +3,7 @@
 mod auth;
 mod frames;
 mod guard;
+mod meter;
 mod pace;
 mod retry;
 
@@ -18,6 +19,7 @@ use url::Url;
 pub(crate) use frames::sift;
 
 pub use auth::{StoredTokens, TokenRegister, TokenVault, Tokens};
+pub use meter::Meter;
 pub use retry::Patience;
 
 use crate::budget::Budget;
@@ -110,6 +112,7 @@ impl Client {
         request: &Request,
         stream: &StreamFacts,
         budget: Budget,
+        meter: &Meter,
     ) -> Result<Response, Error> {
         let url = self.url(request)?;
         let mut waits = self.patience.waits();
@@ -120,7 +123,8 @@ impl Client {
             let (error, wait) = match self.token(request).await {
                 Err(error @ Error::Unavailable(_)) => (error, None),
                 Err(error) => return Err(error),
-                Ok(token) => match self.attempt(request, &url, token.as_ref(), within).await {
+                Ok(token) => match self.attempt(request, &url, token.as_ref(), within, meter).await
+                {
                     Ok(response) => return Ok(response),
                     Err(Fault::Final(error)) => return Err(error),
                     Err(Fault::SignedOut { error }) => {
@@ -152,6 +156,7 @@ impl Client {
         request: &Request,
         stream: &StreamFacts,
         within: Duration,
+        meter: &Meter,
     ) -> Result<Response, Error> {
         let url = self.url(request)?;
         for pacer in [Some(&self.account), self.quota(stream)].into_iter().flatten() {
@@ -159,7 +164,7 @@ impl Client {
         }
         let once = async {
             let token = self.token(request).await?;
-            match self.attempt(request, &url, token.as_ref(), Some(within)).await {
+            match self.attempt(request, &url, token.as_ref(), Some(within), meter).await {
                 Ok(response) => Ok(response),
                 Err(
                     Fault::Final(error)
@@ -246,10 +251,27 @@ impl Client {
         url: &Url,
         token: Option<&Tokens>,
         within: Option<Duration>,
+        meter: &Meter,
     ) -> Result<Response, Fault> {
-        if let Some(limits) = request.frames {
-            return self.listen(request, url, limits, within).await;
+        let answer = match request.frames {
+            Some(limits) => self.listen(request, url, limits, within, meter).await,
+            None => self.ask(request, url, token, meter).await,
+        };
+        if let Err(Fault::Transient { error, wait }) = &answer
+            && (wait.is_some() || matches!(error, Error::RateLimited { .. }))
+        {
+            meter.throttle();
         }
+        answer
+    }
+
+    async fn ask(
+        &self,
+        request: &Request,
+        url: &Url,
+        token: Option<&Tokens>,
+        meter: &Meter,
+    ) -> Result<Response, Fault> {
         let method = match request.method {
             Method::Get => reqwest::Method::GET,
             Method::Post => reqwest::Method::POST,
@@ -276,6 +298,7 @@ impl Client {
             error: Error::Unavailable(format!("{}: {}", request.name(), describe(error))),
             wait: None,
         };
+        meter.call();
         let answer = call.send().await.map_err(transport)?;
         let status = answer.status().as_u16();
         let headers = answer.headers().clone();
@@ -315,10 +338,12 @@ impl Client {
         url: &Url,
         limits: Frames,
         within: Option<Duration>,
+        meter: &Meter,
     ) -> Result<Response, Fault> {
         let longest = within.map_or(limits.longest, |within| within.min(limits.longest));
         let limits = Frames { longest, ..limits };
         let public_only = !is_loopback(&self.api.base);
+        meter.call();
         match frames::read(url, &request.headers, limits, public_only).await {
             Ok(heard) => {
                 let frames::Heard { status, headers, body, .. } = heard;

@@ -21,7 +21,7 @@ use crate::crash::{Point, point};
 use crate::error::{Error, Invalid, json_reason};
 use crate::fields::Fields;
 use crate::identity::{Pending, People, Recognition};
-use crate::ledger::{Ledger, Outcome, Run};
+use crate::ledger::{Calls, Ledger, Outcome, Run};
 use crate::roster::{Group, Roster};
 use crate::rows::{Draft, MapContext, Mapped, Rows};
 use crate::schema::{Sha256, Timestamp};
@@ -172,6 +172,9 @@ pub enum Report<'a> {
         /// Its count.
         #[serde(flatten)]
         ledger: &'a Ledger,
+        /// What it asked of the source.
+        #[serde(flatten)]
+        calls: Calls,
         /// How long it took.
         seconds: f64,
         /// The change time up to which the stream has been read.
@@ -345,6 +348,7 @@ impl Landing {
             started_at: *started_at,
             outcome: run.outcome,
             ledger: &run.ledger,
+            calls: run.calls,
             seconds: run.seconds,
             watermark: run.watermark,
             received_at: clock::now(),

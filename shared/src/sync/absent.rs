@@ -110,7 +110,7 @@ impl Walk<'_> {
         let Some(request) = self.stream.lookup(ids) else {
             return Err(Error::Invariant(format!("{} has no lookup", self.facts.name)));
         };
-        let response = client.send(&request, self.facts, *budget).await?;
+        let response = client.send(&request, self.facts, *budget, &self.meter).await?;
         let place = Place::of(connection, self.facts.name);
         let notes = [("request", request.name()), ("status", response.status.to_string())];
         let raw_key = landing.raw(place, &response.body, response.received_at, &notes).await?;

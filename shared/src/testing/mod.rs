@@ -60,6 +60,10 @@ impl Conformance<'_> {
     /// Runs the whole suite.
     pub fn check(&self) {
         let facts = self.source.facts();
+        if let Some(sunset) = facts.sunset {
+            let day = sunset.value.parse::<jiff::civil::Date>();
+            assert!(day.is_ok(), "{}: {:?} is no day such as 2027-07-15", facts.name, sunset.value);
+        }
         let text =
             format!("[connections.under-test]\nsource = {:?}\n{}", facts.name, self.settings);
         let mut settings = Settings::parse(&text, "", &[self.source], Foreign::Refuse)

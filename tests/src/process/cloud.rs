@@ -85,6 +85,9 @@ impl Cloud {
                 ("TRIBUTARY_CUSTOMERS_TABLE", names.customers_table),
                 ("TRIBUTARY_STATE_TABLE", names.state_table),
                 ("TRIBUTARY_QUEUE_URL", self.queue.url()),
+                ("TRIBUTARY_DEPLOYMENT", "tributary".to_owned()),
+                ("TRIBUTARY_SYSTEM", "helpdesk".to_owned()),
+                ("TRIBUTARY_METRICS", "systems".to_owned()),
             ])
             .spawn(&built(function), over)
     }

@@ -9,26 +9,26 @@ use e2e::process::terminate;
 use e2e::stand::settled;
 use serde_json::{Value, json};
 use simulator::zendesk::{Delivery, NewTicket};
-use simulator::{Fault, Injection};
+use simulator::{Fault, Injection, RetryAfter};
 
-const MINUTE: Duration = Duration::from_mins(1);
+pub(super) const MINUTE: Duration = Duration::from_mins(1);
 
-async fn cloud() -> Cloud {
+pub(super) async fn cloud() -> Cloud {
     Cloud::start(simulator::Settings { people: 12, ..settled() }).await
 }
 
-async fn sync(function: &Function, event: &Value) -> Vec<Value> {
+pub(super) async fn sync(function: &Function, event: &Value) -> Vec<Value> {
     let answer = function.invoke(event, MINUTE).await;
     let answer = answer.unwrap_or_else(|error| panic!("{error} {:#?}", function.logs()));
     answer["runs"].as_array().cloned().unwrap_or_else(|| panic!("no runs: {answer:#}"))
 }
 
-fn outcomes(runs: &[Value]) -> Vec<&str> {
+pub(super) fn outcomes(runs: &[Value]) -> Vec<&str> {
     runs.iter().map(|run| run["outcome"].as_str().unwrap_or_default()).collect()
 }
 
 /// Opens a ticket; returns what the helpdesk sends about it.
-fn new_ticket(cloud: &Cloud, subject: &str, description: &str) -> (u64, Delivery) {
+pub(super) fn new_ticket(cloud: &Cloud, subject: &str, description: &str) -> (u64, Delivery) {
     let requester_id = *cloud.desk().truth().users.keys().next_back().expect("a user");
     let ticket = cloud.desk().create_ticket(NewTicket {
         requester_id,
@@ -139,7 +139,7 @@ async fn a_delivery_goes_through_the_door_and_the_queue_into_the_tables() {
 }
 
 /// Hands a batch to the sync function; returns the messages that go back to the queue.
-async fn land(inbox: &Function, batch: &Value) -> Vec<String> {
+pub(super) async fn land(inbox: &Function, batch: &Value) -> Vec<String> {
     let answer = inbox.invoke(batch, MINUTE).await;
     let answer = answer.unwrap_or_else(|error| panic!("{error} {:#?}", inbox.logs()));
     let failures = answer["batchItemFailures"].as_array().expect("a partial batch response");
@@ -280,6 +280,73 @@ async fn a_malformed_event_fails_its_invocation_and_not_the_function() {
     let answer = door.invoke(&cloud.request(&delivery), MINUTE).await.expect("an answer");
     assert_eq!(answer["statusCode"], 202, "{answer}");
     sync(&inbox, &schedule_event()).await;
+}
+
+/// The backfill waits until then, instead of asking again and again.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_answer_says_when_reading_goes_on_if_the_source_asks_to_wait() {
+    let cloud = cloud().await;
+    let hour = Fault::Storm429 { retry_after: Some(RetryAfter::Seconds(3600)) };
+    let fault = cloud.desk().faults().inject_on("incremental/tickets", hour, 1);
+    let function = cloud.spawn("helpdesk-sync", &[]);
+    let soonest = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(3600);
+    for _ in 0..2 {
+        let answer = function.invoke(&schedule_event(), MINUTE).await.expect("an answer");
+        let runs = answer["runs"].as_array().expect("runs");
+        assert_eq!(outcomes(runs).iter().filter(|outcome| **outcome == "paused").count(), 1);
+        let not_before = answer["not_before"].as_str().unwrap_or_else(|| panic!("{answer:#}"));
+        let not_before: jiff::Timestamp = not_before.parse().expect("an instant");
+        let late = not_before.duration_since(soonest).as_secs();
+        assert!((0..60).contains(&late), "{not_before}, not {soonest}");
+    }
+    assert_eq!(fault.fired(), 1);
+    let users = json!({"connection": "helpdesk-eu", "stream": "users"});
+    let answer = function.invoke(&users, MINUTE).await.expect("an answer");
+    assert_eq!(answer.get("not_before"), None, "{answer:#}");
+}
+
+/// Whoever faces the internet holds no more than it needs.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_door_opens_without_the_identity_key_and_the_sync_function_does_not() {
+    let cloud = cloud().await;
+    let key = "identity_key = { secret = \"tributary/identity-key\" }\n";
+    cloud.put_settings(&format!("{key}{}", settings(cloud.desk()))).await;
+    let door = cloud.spawn("helpdesk-webhook", &[]);
+    door.first_next().await;
+    assert_eq!(cloud.aws.calls("GetSecretValue"), 0, "the door reads secrets when it needs them");
+    let (_, delivery) = new_ticket(&cloud, "No key", "And none needed.");
+    let answer = door.invoke(&cloud.request(&delivery), MINUTE).await.expect("an answer");
+    assert_eq!(answer["statusCode"], 202, "{answer}");
+    let function = cloud.spawn("helpdesk-sync", &[]);
+    function.init_error().await.expect("without the key nothing may land");
+    let said = function.logs().join("\n");
+    assert!(said.contains("tributary/identity-key"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn renewed_tokens_are_kept_where_the_environment_says() {
+    let cloud = cloud().await;
+    let (desk, oauth) = (cloud.desk(), cloud.desk().oauth());
+    let secrets = json!({"client": oauth.client_secret, "refresh": oauth.refresh_token});
+    cloud.aws.set_secret("acme/helpdesk-sync/oauth", &secrets.to_string());
+    let secret =
+        |key: &str| format!("{{ secret = \"acme/helpdesk-sync/oauth\", key = \"{key}\" }}");
+    cloud
+        .put_settings(&format!(
+            "[connections.helpdesk-eu]\nsource = \"zendesk\"\nbase_url = {:?}\npace = \"unlimited\"\n\
+             oauth = {{ client_id = {:?}, client_secret = {}, refresh_token = {} }}\n",
+            desk.base_url(),
+            oauth.client_id,
+            secret("client"),
+            secret("refresh"),
+        ))
+        .await;
+    let function = cloud.spawn("helpdesk-sync", &[("TRIBUTARY_TOKENS_PREFIX", "acme/tokens")]);
+    sync(&function, &json!({"connection": "helpdesk-eu", "stream": "users"})).await;
+    assert_eq!(desk.refreshes(), 1);
+    let tokens = cloud.aws.secret("acme/tokens/helpdesk-eu").expect("the renewed tokens");
+    assert!(tokens.contains(&desk.oauth().access_token), "those that the source gave");
+    assert_eq!(cloud.aws.secret("tributary/tokens/helpdesk-eu"), None);
 }
 
 /// AWS ends idle functions by SIGTERM only where an extension runs; whoever it hits in the middle of work, the next goes on.

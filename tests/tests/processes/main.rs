@@ -6,3 +6,4 @@ mod attached;
 mod crash_points;
 mod killed;
 mod lambda;
+mod metrics;

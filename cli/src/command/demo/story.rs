@@ -8,6 +8,7 @@ use axum::Router;
 use futures_util::future::join_all;
 use shared::budget::Budget;
 use shared::error::Error;
+use shared::http::Meter;
 use shared::hub::{Hub, Selection};
 use shared::inbox::Received;
 use shared::ledger::Run;
@@ -178,7 +179,7 @@ struct Counted {
 #[async_trait]
 impl Inlet for Counted {
     async fn accept(&self, delivery: Envelope) -> Result<(), Error> {
-        if self.hub.land(&delivery).await? == Received::Duplicate {
+        if self.hub.land(&delivery, &Meter::default()).await? == Received::Duplicate {
             let mut duplicates = self.duplicates.lock().unwrap_or_else(PoisonError::into_inner);
             *duplicates.entry(delivery.connection).or_default() += 1;
         }

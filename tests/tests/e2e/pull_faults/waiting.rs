@@ -5,7 +5,7 @@ use std::time::Duration;
 use e2e::stand::{Stand, assert_others_caught_up, run_of};
 use jiff::{SignedDuration, Timestamp};
 use shared::budget::Budget;
-use shared::ledger::{Outcome, Run};
+use shared::ledger::{Calls, Outcome, Run};
 use simulator::{Fault, RetryAfter};
 
 use super::TICKETS;
@@ -31,6 +31,8 @@ async fn a_storm_of_429_is_waited_out_as_long_as_the_source_asks() {
     assert_others_caught_up(&runs, "");
     let gaps = gaps(&stand, TICKETS);
     assert_eq!(gaps.len(), 2, "no request beyond those that were asked for");
+    assert_eq!(run_of(&runs, "tickets").calls, Calls { api_calls: 3, throttles: 2 });
+    assert_eq!(run_of(&runs, "users").calls, Calls { api_calls: 2, throttles: 1 });
     assert!(gaps.iter().all(|gap| *gap >= SignedDuration::from_millis(990)), "{gaps:?}");
     let users = stand.requests("incremental/users");
     assert_eq!(users.len(), 2);
@@ -50,6 +52,7 @@ async fn a_429_without_a_time_is_asked_again_ever_more_slowly_and_not_for_ever()
     let run = run_of(&runs, "tickets");
     assert_eq!(run.outcome, Outcome::Failed, "{run:?}");
     assert!(run.error.as_deref().unwrap().contains("rate limited"), "{run:?}");
+    assert_eq!(run.calls, Calls { api_calls: 7, throttles: 7 });
     assert_eq!(stand.cursor("tickets").await, None);
     assert_others_caught_up(&runs, "tickets");
     let gaps = gaps(&stand, TICKETS);
@@ -75,8 +78,12 @@ async fn a_wait_longer_than_the_run_pauses_it_and_is_kept_by_the_next() {
     let not_before = stand.standing("tickets").await.not_before.expect("it was asked to wait");
     assert!(not_before.to_jiff() >= start + SignedDuration::from_secs(5));
     let asked = stand.asked(TICKETS);
+    assert_eq!(run_of(&runs, "tickets").not_before, Some(not_before));
     let runs = stand.sync_some("helpdesk-eu/tickets", Budget::of(Duration::from_millis(500))).await;
-    assert_eq!(run_of(&runs, "tickets").outcome, Outcome::Paused, "{runs:?}");
+    let waiting = run_of(&runs, "tickets");
+    assert_eq!(waiting.outcome, Outcome::Paused, "{runs:?}");
+    assert_eq!((waiting.calls, waiting.not_before), (Calls::default(), Some(not_before)));
+    assert!(waiting.watermark.is_some(), "what earlier runs have read is known");
     assert_eq!(stand.asked(TICKETS), asked, "the early run must not ask");
     let standing = stand.standing("tickets").await;
     assert_eq!((standing.not_before, standing.cursor), (Some(not_before), before));

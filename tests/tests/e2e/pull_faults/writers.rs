@@ -37,6 +37,7 @@ async fn of_two_runs_of_a_stream_one_reads_and_the_other_leaves() {
     let second = run_of(&second, "tickets");
     assert_eq!((second.outcome, second.ledger.pages), (Outcome::Paused, 0));
     assert_eq!(second.note.as_deref(), Some("another run is reading this stream"));
+    assert!(second.in_other_hands && !run_of(&first, "tickets").in_other_hands);
     assert_eq!(stand.asked(TICKETS), 1);
     assert_eq!(epochs(&stand).await, 1);
     assert_eq!(stand.recover().await.repeated(), 0);
@@ -62,6 +63,7 @@ async fn taken_over(stand: &Stand, zombie_ms: u64, successor_ms: u64) -> (Run, R
 fn assert_refused(zombie: &Run) {
     assert_eq!(zombie.outcome, Outcome::Paused, "{zombie:?}");
     assert_eq!(zombie.note.as_deref(), Some("another run took this stream over"));
+    assert!(zombie.in_other_hands, "{zombie:?}");
 }
 
 /// RELIABILITY 7: the zombie wakes while its successor reads, when no cursor has been saved that would betray it.
