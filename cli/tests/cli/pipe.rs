@@ -72,7 +72,7 @@ async fn the_filters_say_what_resolve_says() {
         table("person_links", "record_key").await
     );
     assert_eq!(bare(&together["people"], "person_id"), table("people", "person_id").await);
-    assert_eq!(together["people"][0]["resolved_at"], "2026-01-31T06:00:00Z");
+    assert_eq!(together["people"][0]["resolved_at"], "2026-01-31T06:00:00.000000Z");
     assert_eq!(together["people"][0]["households"], json!([]));
     let people = |solved: &Value| solved["people"].as_array().unwrap().len();
     assert_eq!((people(linked), people(apart)), (1, 2));
