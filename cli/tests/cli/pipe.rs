@@ -27,7 +27,8 @@ fn bare(rows: &Value, key: &str) -> BTreeMap<String, Value> {
 async fn rows(home: &Home) -> String {
     let rows = ["query", "SELECT * FROM person_record", "--json"];
     let rows = home.run(&rows).await.expect(0).json();
-    rows.as_array().unwrap().iter().map(|row| format!("{row}\n")).collect()
+    let rows: Vec<String> = rows.as_array().unwrap().iter().map(Value::to_string).collect();
+    rows.join("\n")
 }
 
 const SOLVE: &[&str] = &["pipe", "solve", "--resolved-at", "2026-01-31T06:00:00Z"];
