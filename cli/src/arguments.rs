@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand};
 use shared::hub::Selection;
+use shared::schema::Timestamp;
 
 /// Brings customer data from helpdesks, email platforms, tills, CRMs and social media into one schema.
 #[derive(Debug, Parser)]
@@ -114,6 +115,12 @@ pub(crate) enum Command {
                       Examples:\n  tributary resolve\n  tributary resolve --no-compare --json"
     )]
     Resolve(Resolve),
+    /// Gives the steps of resolve to jobs that spread them over machines: lines of JSON in, lines of JSON out.
+    #[command(
+        subcommand,
+        after_help = "Example, on Spark:\n  spark-submit spark/resolve.py --help"
+    )]
+    Pipe(Pipe),
     /// Prints the statements that make the tables known to Amazon Athena.
     #[command(after_help = "Example:\n  tributary athena-ddl --database customers > customers.sql")]
     AthenaDdl(AthenaDdl),
@@ -284,6 +291,25 @@ pub(crate) struct Resolve {
     /// Leave out the pairs that only look alike, which take most of the time.
     #[arg(long)]
     pub(crate) no_candidates: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Pipe {
+    /// Prints what a job has to know: the columns that are read, and the rules that it applies itself.
+    Plan,
+    /// Prints what stewards decided and did not take back, a ruling a line.
+    Rulings,
+    /// Takes rows of `person_record`, and gives each living one back with its evidence.
+    Evidence,
+    /// Takes components, and gives the rows of `person_links`, `people` and `person_candidates` that come of each.
+    Solve(Solve),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Solve {
+    /// The time that the rows say, such as 2026-01-31T06:00:00Z.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) resolved_at: Timestamp,
 }
 
 #[derive(Debug, Args)]

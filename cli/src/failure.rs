@@ -62,6 +62,11 @@ impl Failure {
         Self { what: what.into(), hint: hint.into(), exit: Exit::Failed }
     }
 
+    /// The same, saying where it happened.
+    pub(crate) fn at(self, place: &str) -> Self {
+        Self { what: format!("{place}: {}", self.what), ..self }
+    }
+
     pub(crate) fn exit(&self) -> Exit {
         self.exit
     }

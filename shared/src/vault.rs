@@ -24,9 +24,17 @@ fn write(tokens: &Tokens) -> Result<String, Error> {
         .map_err(|error| Error::Invariant(json_reason(&error)))
 }
 
+const IDENTITY_KEY: &str = "identity-key";
+
+/// The secret that [`local_identity_key`] made before, if it did.
+pub fn kept_identity_key(folder: &Path) -> Option<SecretRef> {
+    let path = folder.join(IDENTITY_KEY);
+    path.exists().then_some(SecretRef::File(path))
+}
+
 /// The secret under which addresses and the like become keys on a laptop: `<folder>/identity-key`, made once.
 pub fn local_identity_key(folder: &Path) -> Result<SecretRef, Error> {
-    let path = folder.join("identity-key");
+    let path = folder.join(IDENTITY_KEY);
     if !path.exists() {
         let key = format!("{}{}\n", Uuid::new_v4().simple(), Uuid::new_v4().simple());
         write_private(folder, &path, key.as_bytes())

@@ -6,6 +6,7 @@ mod customer;
 mod demo;
 mod init;
 mod new;
+mod pipe;
 mod preview;
 mod quarantine;
 mod query;
@@ -39,6 +40,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Tables(tables) => tables::run(global, tables).await,
         Command::Query(query) => query::run(global, query).await,
         Command::Resolve(resolve) => resolve::run(global, resolve).await,
+        Command::Pipe(pipe) => pipe::run(global, pipe).await,
         Command::AthenaDdl(options) => athena::run(global, options).await,
         Command::Schema(schema) => schema::run(global, schema),
         Command::New(new) => new::run(global, new),

@@ -33,6 +33,7 @@ async fn the_help_teaches() {
         "new",
         "tables",
         "resolve",
+        "pipe",
         "query",
         "athena-ddl",
     ] {

@@ -1,11 +1,12 @@
 //! A user's folder with a simulated helpdesk, and the binary run in it.
 
-use std::process::Stdio;
+use std::process::{Output, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
 use simulator::{Settings, Simulator};
 use tempfile::TempDir;
+use tokio::io::AsyncWriteExt as _;
 use tokio::process::{Child, Command};
 
 /// What a command left behind.
@@ -55,7 +56,11 @@ pub(crate) fn tributary(folder: &std::path::Path, arguments: &[&str]) -> Command
 }
 
 pub(crate) async fn run(mut command: Command) -> Ran {
-    let ended = tokio::time::timeout(Duration::from_mins(2), command.output())
+    ended(command.output()).await
+}
+
+async fn ended(output: impl Future<Output = std::io::Result<Output>>) -> Ran {
+    let ended = tokio::time::timeout(Duration::from_mins(2), output)
         .await
         .expect("the command hangs")
         .unwrap();
@@ -107,7 +112,24 @@ impl Home {
 
     /// Runs a command; whatever it says, it never says a secret.
     pub(crate) async fn run(&self, arguments: &[&str]) -> Ran {
-        let ran = run(self.command(arguments)).await;
+        self.discreet(arguments, run(self.command(arguments)).await)
+    }
+
+    /// The same, with something on stdin.
+    pub(crate) async fn pipe(&self, arguments: &[&str], input: &str) -> Ran {
+        let mut command = self.command(arguments);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        let input = input.as_bytes().to_vec();
+        // A command that fails reads no further.
+        let fed = tokio::spawn(async move { stdin.write_all(&input).await.is_ok() });
+        let ran = ended(child.wait_with_output()).await;
+        assert!(fed.await.unwrap() || ran.code != 0, "{}", ran.err);
+        self.discreet(arguments, ran)
+    }
+
+    fn discreet(&self, arguments: &[&str], ran: Ran) -> Ran {
         let zendesk = self.simulator.zendesk();
         for secret in [zendesk.api_token(), zendesk.webhook_secret()] {
             assert!(

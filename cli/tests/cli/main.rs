@@ -8,6 +8,7 @@ mod help;
 mod home;
 mod mistakes;
 mod newcomer;
+mod pipe;
 mod resolve;
 mod serve;
 mod skeleton;

@@ -1,6 +1,8 @@
 //! `tributary resolve`: who is who by all the tables, beside the live answer.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+pub(super) mod rows;
+
+use std::collections::{BTreeSet, HashMap};
 use std::time::Instant;
 
 use lake::Place;
@@ -9,13 +11,11 @@ use serde::Serialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 use shared::clock;
-use shared::identity::{
-    Candidate, Evidence, Member, Partition, People, Person, Ranks, Recognition, solve, survivors,
-};
-use shared::schema::{
-    ContactType, Known, PersonName, PersonRecord, Provenance, RecordKey, Timestamp,
-};
+use shared::identity::{Evidence, Partition, People, Recognition, solve};
+use shared::schema::{ContactType, Known, RecordKey, Timestamp};
 use uuid::Uuid;
+
+use self::rows::{COLUMNS, Doubt, Record, links, people_rows, refused};
 
 use crate::arguments::{Global, Resolve};
 use crate::command::tables::commit;
@@ -24,30 +24,6 @@ use crate::failure::{Exit, Failure};
 use crate::log::tell;
 use crate::session::Session;
 
-/// What is read of a record: where it came from, and what it says about who it is.
-const COLUMNS: &[&str] = &[
-    "record_key",
-    "source",
-    "connection_id",
-    "source_object",
-    "source_id",
-    "source_version",
-    "source_updated_at",
-    "received_at",
-    "ingested_at",
-    "raw_key",
-    "content_sha256",
-    "deleted",
-    "party_type",
-    "name",
-    "birth_date",
-    "language",
-    "time_zone",
-    "identifiers",
-    "contact_points",
-    "account_key",
-    "created_at",
-];
 /// People whose live answer is asked for at a time.
 const COMPARED_AT_ONCE: usize = 50;
 /// Differences that are shown.
@@ -58,12 +34,6 @@ pub(crate) async fn run(global: &Global, resolve: &Resolve) -> Result<Exit, Fail
     let resolved = all(global, resolve, &session).await;
     session.close().await;
     resolved
-}
-
-/// A record of the table.
-struct Record {
-    provenance: Provenance,
-    person: PersonRecord,
 }
 
 /// What came of it, for people and machines.
@@ -178,13 +148,9 @@ fn report(global: &Global, outcome: &Outcome) -> Result<Exit, Failure> {
 async fn records(place: &Place) -> Result<Vec<Record>, Failure> {
     let mut records = Vec::new();
     let mut unreadable = 0_usize;
-    lake::read(place, "person_record", COLUMNS, |row: Box<RawValue>| {
-        let provenance = serde_json::from_str(row.get());
-        let person = serde_json::from_str(row.get());
-        match (provenance, person) {
-            (Ok(provenance), Ok(person)) => records.push(Record { provenance, person }),
-            _ => unreadable += 1,
-        }
+    lake::read(place, "person_record", COLUMNS, |row: Box<RawValue>| match Record::read(&row) {
+        Ok(record) => records.push(record),
+        Err(_) => unreadable += 1,
     })
     .await?;
     if unreadable > 0 {
@@ -205,121 +171,6 @@ fn evidence(records: &[Record], recognition: &Recognition) -> Result<Vec<Evidenc
     evidence.collect()
 }
 
-/// A row of `person_links`.
-#[derive(Serialize)]
-struct Link<'a> {
-    record_key: &'a RecordKey,
-    person_id: Uuid,
-    anchor_key: &'a RecordKey,
-    source: String,
-    connection_id: String,
-    confidence: u8,
-    resolved_at: Timestamp,
-}
-
-fn links(partition: &Partition, resolved_at: Timestamp) -> Vec<Link<'_>> {
-    let links = partition.people.iter().flat_map(|person| {
-        person.records.iter().map(move |record_key| Link {
-            record_key,
-            person_id: person.person_id,
-            anchor_key: &person.anchor,
-            source: record_key.source().into_owned(),
-            connection_id: record_key.connection().into_owned(),
-            confidence: person.confidence(),
-            resolved_at,
-        })
-    });
-    links.collect()
-}
-
-/// A row of `people`.
-#[derive(Serialize)]
-struct PersonRow {
-    person_id: Uuid,
-    records: usize,
-    confidence: u8,
-    full_name: Option<String>,
-    given_name: Option<String>,
-    family_name: Option<String>,
-    birth_date: Option<String>,
-    language: Option<String>,
-    time_zone: Option<String>,
-    party_type: Option<String>,
-    account_key: Option<String>,
-    emails: BTreeSet<String>,
-    phones: BTreeSet<String>,
-    households: Vec<String>,
-    resolved_at: Timestamp,
-}
-
-fn people_rows(
-    partition: &Partition,
-    records: &HashMap<&RecordKey, &Record>,
-    trust: &Ranks,
-    resolved_at: Timestamp,
-) -> Vec<PersonRow> {
-    let mut households: BTreeMap<Uuid, Vec<String>> = BTreeMap::new();
-    for household in &partition.households {
-        for person in &household.people {
-            households.entry(*person).or_default().push(household.via.to_string());
-        }
-    }
-    let row = |person: &Person| {
-        let members = person.records.iter().filter_map(|key| records.get(key));
-        let members: Vec<Member<'_>> = members
-            .map(|record| Member { provenance: &record.provenance, record: &record.person })
-            .collect();
-        let known = survivors(&members, trust);
-        let name = known.name.value();
-        let part = |part: fn(&PersonName) -> &Known<String>| {
-            name.and_then(|name| part(name).value().cloned())
-        };
-        let reached = |kind: ContactType| {
-            let points = known.contact_points.iter().filter(|point| point.value.r#type == kind);
-            points.filter_map(|point| point.value.normalised.clone()).collect()
-        };
-        PersonRow {
-            person_id: person.person_id,
-            records: person.records.len(),
-            confidence: person.confidence(),
-            full_name: part(|name| &name.full).or_else(|| name.and_then(written_out)),
-            given_name: part(|name| &name.given),
-            family_name: part(|name| &name.family),
-            birth_date: known.birth_date.value().map(ToString::to_string),
-            language: known.language.value().map(ToString::to_string),
-            time_zone: known.time_zone.value().cloned(),
-            party_type: known.party_type.value().map(ToString::to_string),
-            account_key: known.account_key.value().map(ToString::to_string),
-            emails: reached(ContactType::Email),
-            phones: reached(ContactType::Phone),
-            households: households.get(&person.person_id).cloned().unwrap_or_default(),
-            resolved_at,
-        }
-    };
-    partition.people.iter().map(row).collect()
-}
-
-/// The parts of a name that is kept in parts, as one.
-fn written_out(name: &PersonName) -> Option<String> {
-    let parts = [&name.given, &name.family].into_iter().filter_map(|part| part.value());
-    let parts: Vec<&str> = parts.map(String::as_str).collect();
-    (!parts.is_empty()).then(|| parts.join(" "))
-}
-
-/// A row of `person_candidates`.
-#[derive(Serialize)]
-struct Doubt {
-    record_key: String,
-    other_key: String,
-    namespace: Option<String>,
-    reason: String,
-    tier: u8,
-    bits: Option<f64>,
-    probability: Option<f64>,
-    model: Option<String>,
-    resolved_at: Timestamp,
-}
-
 /// The tier of pairs that only look alike.
 const LIKELY: u8 = 4;
 
@@ -337,21 +188,6 @@ impl Doubt {
             resolved_at,
         }
     }
-}
-
-fn refused(refused: &[Candidate], resolved_at: Timestamp) -> Vec<Doubt> {
-    let doubt = |candidate: &Candidate| Doubt {
-        record_key: candidate.one.to_string(),
-        other_key: candidate.other.to_string(),
-        namespace: candidate.via.map(|via| via.namespace.to_string()),
-        reason: candidate.reason.as_str().to_owned(),
-        tier: candidate.strength.tier,
-        bits: None,
-        probability: None,
-        model: None,
-        resolved_at,
-    };
-    refused.iter().map(doubt).collect()
 }
 
 /// Pairs of different people whose names, dates and addresses look alike.
