@@ -4,5 +4,7 @@
 
 mod attached;
 mod crash_points;
+mod every_function;
 mod killed;
 mod lambda;
+mod redrive;
