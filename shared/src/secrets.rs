@@ -4,11 +4,12 @@ use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 use crate::error::Error;
 

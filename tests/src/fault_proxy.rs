@@ -32,10 +32,13 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
+pub(crate) use injection::decoded;
 pub use injection::{Injection, Operation, StoreFault};
 use injection::{Plan, Seen};
 
 type Reply = Response<Full<Bytes>>;
+
+type Witness = Box<dyn Fn(&Request<Bytes>) + Send + Sync>;
 
 /// The proxy; it stops when dropped.
 pub struct FaultProxy {
@@ -59,14 +62,31 @@ pub struct Call {
 impl FaultProxy {
     /// Listens on a free loopback port and forwards to the store at `upstream`, an `http://host:port`.
     pub async fn start(upstream: &str) -> Self {
-        let upstream: Uri = upstream.parse().expect("upstream is a URL");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has a free port");
+        Self::on(listener, upstream, None)
+    }
+
+    /// The same, and shows every request to a witness before anything is done with it.
+    pub fn watched(
+        upstream: &str,
+        witness: impl Fn(&Request<Bytes>) + Send + Sync + 'static,
+    ) -> Self {
+        let listener =
+            std::net::TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
+        listener.set_nonblocking(true).expect("a socket can be made non-blocking");
+        let listener = TcpListener::from_std(listener).expect("inside a Tokio runtime");
+        Self::on(listener, upstream, Some(Box::new(witness)))
+    }
+
+    fn on(listener: TcpListener, upstream: &str, witness: Option<Witness>) -> Self {
+        let upstream: Uri = upstream.parse().expect("upstream is a URL");
         let address = listener.local_addr().expect("a bound socket");
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         let proxy = Arc::new(Proxy {
             upstream: upstream.authority().expect("a host and port").clone(),
             client: Client::builder(TokioExecutor::new()).build(connector),
+            witness,
             plan: Mutex::default(),
             log: Mutex::default(),
         });
@@ -119,6 +139,7 @@ impl FaultProxy {
 struct Proxy {
     upstream: Authority,
     client: Client<HttpConnector, Full<Bytes>>,
+    witness: Option<Witness>,
     plan: Mutex<Plan>,
     log: Mutex<Vec<Call>>,
 }
@@ -148,6 +169,9 @@ impl Proxy {
         let (parts, body) = request.into_parts();
         let body = body.collect().await.map_err(|_| Dropped)?.to_bytes();
         let request = Request::from_parts(parts, body);
+        if let Some(witness) = &self.witness {
+            witness(&request);
+        }
         let seen = Seen::of(&request);
         let hit = self.plan().hit(&seen);
         let place = {

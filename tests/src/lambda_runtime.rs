@@ -14,6 +14,7 @@
 mod api;
 mod event;
 mod function;
+mod gateway;
 #[cfg(test)]
 mod tests;
 
@@ -25,6 +26,7 @@ use tokio::process::Command;
 pub use api::InvokeError;
 pub use event::{http_v2_event, schedule_event, sqs_event, sqs_event_from};
 pub use function::Function;
+pub use gateway::Gateway;
 
 pub(crate) const ACCOUNT: &str = "000000000000";
 pub(crate) const REGION: &str = "eu-central-1";

@@ -2,11 +2,14 @@
 
 #![expect(clippy::missing_panics_doc, reason = "test support: a panic is how a test fails")]
 
+pub mod account;
 pub mod fake_aws;
 pub mod fault_proxy;
 pub mod lambda_runtime;
 pub mod landed;
+pub mod permissions;
 pub mod process;
+pub mod services;
 pub mod stand;
 
 /// Answers leave at once: the doubles must not add Nagle's 40 ms to what a test times.

@@ -16,8 +16,9 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tributary::embedded::{Embedded, Options};
 
+use crate::account::store_names;
 use crate::landed::Landed;
-use crate::stand::{CONNECTION, data_folder, store_names, write_settings};
+use crate::stand::{CONNECTION, data_folder, write_settings};
 
 pub use built::built;
 

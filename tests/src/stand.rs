@@ -1,13 +1,12 @@
-//! A test stand: a simulated company, the real drivers, embedded stores behind fault proxies, and what landed in them.
+//! A test stand: a simulated company, the real drivers, stores behind fault proxies, and what landed in them.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
-use lake::Place;
+use aws_config::retry::RetryConfig;
 use shared::budget::Budget;
-use shared::config::{Foreign, Settings, StoreSettings};
+use shared::config::{Foreign, Settings};
 use shared::http::{Patience, TokenVault};
 use shared::hub::{Hub, Selection};
 use shared::ledger::{Outcome, Run};
@@ -20,8 +19,8 @@ use shared::sync::Unobserved;
 use shared::vault::FileVault;
 use simulator::{ConnectionKeys, SeenRequest, Simulator};
 use tempfile::TempDir;
-use tributary::embedded::{Embedded, Options};
 
+use crate::account::{Account, config};
 use crate::fault_proxy::FaultProxy;
 use crate::landed::Landed;
 
@@ -38,7 +37,7 @@ pub struct Stand {
     pub dynamodb: FaultProxy,
     /// The folder of settings, secrets and data.
     pub folder: TempDir,
-    embedded: Embedded,
+    account: Account,
     settings: String,
 }
 
@@ -93,23 +92,9 @@ impl Stand {
         Self::open(simulator, folder, settings).await
     }
 
-    /// The bucket as the lake sees it: through S3, or as the folder that it is.
-    pub fn lake(&self, through_s3: bool) -> Place {
-        let bucket = self.stores().names.bucket;
-        if through_s3 {
-            return Place::bucket(&self.embedded.aws_config(), &bucket).expect("a bucket");
-        }
-        Place::folder(&self.bucket_folder(&bucket)).expect("a folder")
-    }
-
-    /// The stores themselves, without the fault proxies.
-    pub fn embedded(&self) -> &Embedded {
-        &self.embedded
-    }
-
-    /// The folder that a bucket is.
-    pub fn bucket_folder(&self, bucket: &str) -> PathBuf {
-        self.folder.path().join("data/s3").join(bucket)
+    /// The bucket and the tables, without faults between.
+    pub fn account(&self) -> &Account {
+        &self.account
     }
 
     async fn around(simulator: Simulator, keys: &str) -> Self {
@@ -119,53 +104,47 @@ impl Stand {
     }
 
     async fn open(simulator: Simulator, folder: TempDir, settings: String) -> Self {
-        let data = folder.path().join("data");
-        let embedded = Embedded::open(&data, Options::default()).await.expect("stores open");
-        let endpoints = embedded.endpoints();
-        let s3 = FaultProxy::start(&endpoints.s3).await;
-        let dynamodb = FaultProxy::start(&endpoints.dynamodb).await;
-        let stand = Self { simulator, s3, dynamodb, folder, embedded, settings };
-        stand.stores().create_missing().await.expect("bucket and tables");
-        stand
+        let account = Account::open(&data_folder(folder.path())).await;
+        let s3 = FaultProxy::start(account.s3()).await;
+        let dynamodb = FaultProxy::start(account.dynamodb()).await;
+        Self { simulator, s3, dynamodb, folder, account, settings }
     }
 
     /// Bucket and tables behind the fault proxies, with an SDK that leaves retries to the drivers.
     pub fn stores(&self) -> Stores {
-        let credentials = || Credentials::new("local", "local", None, None, "stand");
-        let s3 = aws_sdk_s3::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new("eu-central-1"))
-            .credentials_provider(credentials())
-            .endpoint_url(self.s3.url())
-            .retry_config(aws_sdk_s3::config::retry::RetryConfig::disabled())
-            .build();
-        let dynamodb = aws_sdk_dynamodb::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new("eu-central-1"))
-            .credentials_provider(credentials())
-            .endpoint_url(self.dynamodb.url())
-            .retry_config(aws_sdk_dynamodb::config::retry::RetryConfig::disabled())
-            .build();
+        let config = |endpoint| {
+            config(endpoint).into_builder().retry_config(RetryConfig::disabled()).build()
+        };
         Stores {
-            s3: aws_sdk_s3::Client::from_conf(s3),
-            dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb),
-            names: store_names(),
+            s3: aws_sdk_s3::Client::new(&config(self.s3.url())),
+            dynamodb: aws_sdk_dynamodb::Client::new(&config(self.dynamodb.url())),
+            names: self.account.names().clone(),
         }
     }
 
     /// A new process, as it were: settings read again, fresh clients, nothing remembered.
     pub fn hub(&self) -> Arc<Hub> {
+        let vault = FileVault::new(self.folder.path().join("data/secrets"));
+        let vault: Arc<dyn TokenVault> = Arc::new(vault);
+        Arc::new(self.hub_with(&vault))
+    }
+
+    /// The same, with renewed tokens kept in a vault of one's own.
+    fn hub_with(&self, tokens: &Arc<dyn TokenVault>) -> Hub {
         let sources = tributary::sources();
         let mut settings =
             Settings::parse(&self.settings, self.folder.path(), &sources, Foreign::Refuse)
                 .expect("the stand's settings are right");
         settings.unlock_with(&Pseudonyms::new("secret of the stand".into()));
         let secrets = Secrets::new(self.folder.path(), None);
-        let vault = FileVault::new(self.folder.path().join("data/secrets"));
-        let tokens: Arc<dyn TokenVault> = Arc::new(vault);
-        Arc::new(
-            Hub::new(Arc::new(settings), &self.stores(), secrets, &tokens, HASTY).expect("a hub"),
-        )
+        Hub::new(Arc::new(settings), &self.stores(), secrets, tokens, HASTY).expect("a hub")
+    }
+
+    /// One run of every stream by a new process that keeps renewed tokens in a vault of one's own.
+    pub async fn sync_with(&self, tokens: &Arc<dyn TokenVault>) -> Vec<Run> {
+        let hub = self.hub_with(tokens);
+        let runs = hub.sync(&Selection::default(), Budget::unlimited(), &Unobserved).await;
+        runs.expect("a run")
     }
 
     /// One run of every stream by a new process.
@@ -273,11 +252,7 @@ impl Stand {
 
     /// Bucket and tables around the fault proxies.
     pub fn own_stores(&self) -> Stores {
-        Stores {
-            s3: self.embedded.s3_client(),
-            dynamodb: self.embedded.dynamodb_client(),
-            names: store_names(),
-        }
+        self.account.stores()
     }
 }
 
@@ -302,15 +277,6 @@ pub async fn eventually(what: &str, has_come: impl Fn() -> bool) {
 pub fn assert_others_caught_up(runs: &[Run], but: &str) {
     for run in runs.iter().filter(|run| run.stream != but) {
         assert_eq!(run.outcome, Outcome::CaughtUp, "{run:?}");
-    }
-}
-
-/// Bucket and tables as the command line names them in an embedded store.
-pub fn store_names() -> StoreSettings {
-    StoreSettings {
-        bucket: "tributary".to_owned(),
-        customers_table: "tributary-customers".to_owned(),
-        state_table: "tributary-state".to_owned(),
     }
 }
 

@@ -65,6 +65,9 @@ pub enum LakeError {
     /// Columns could not be put together.
     #[error("the columns do not fit")]
     Columns(#[source] Cause),
+    /// What the function was invoked with says nothing that it knows.
+    #[error("event: {0}")]
+    Event(String),
     /// An environment variable or setting is missing or wrong.
     #[error("{0}")]
     Setting(String),

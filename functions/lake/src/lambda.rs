@@ -45,7 +45,10 @@ pub async fn run() -> Result<(), lambda_runtime::Error> {
     lambda_runtime::run(lambda_runtime::service_fn(|event: LambdaEvent<Value>| async move {
         let deadline =
             event.context.deadline().duration_since(SystemTime::now()).unwrap_or_default();
-        let event: Event = serde_json::from_value(event.payload).unwrap_or_default();
+        // An event that cannot be read must not be taken for the one that names nothing and commits.
+        let event: Option<Event> = serde_json::from_value(event.payload)
+            .map_err(|error| LakeError::Event(shared::error::json_reason(&error)))?;
+        let event = event.unwrap_or_default();
         answer(place, &event, Budget::of(deadline.saturating_sub(RESERVE))).await
     }))
     .await

@@ -119,22 +119,22 @@ impl Client {
         let mut renewed = false;
         loop {
             self.keep_pace(stream, budget).await?;
-            let within = budget.remaining().map(|left| left / 3);
             let (error, wait) = match self.token(request).await {
                 Err(error @ Error::Unavailable(_)) => (error, None),
                 Err(error) => return Err(error),
-                Ok(token) => match self.attempt(request, &url, token.as_ref(), within, meter).await
-                {
-                    Ok(response) => return Ok(response),
-                    Err(Fault::Final(error)) => return Err(error),
-                    Err(Fault::SignedOut { error }) => {
-                        let Some(token) = token.filter(|_| !renewed) else { return Err(error) };
-                        self.sign_in.renew(&token).await?;
-                        renewed = true;
-                        continue;
+                Ok(token) => {
+                    match self.attempt_within(request, &url, token.as_ref(), budget, meter).await {
+                        Ok(response) => return Ok(response),
+                        Err(Fault::Final(error)) => return Err(error),
+                        Err(Fault::SignedOut { error }) => {
+                            let Some(token) = token.filter(|_| !renewed) else { return Err(error) };
+                            self.sign_in.renew(&token).await?;
+                            renewed = true;
+                            continue;
+                        }
+                        Err(Fault::Transient { error, wait }) => (error, wait),
                     }
-                    Err(Fault::Transient { error, wait }) => (error, wait),
-                },
+                }
             };
             let Some(own_wait) = waits.next() else { return Err(error) };
             let wait = wait.map_or(own_wait, |asked| asked.max(Duration::from_millis(50)));
@@ -243,6 +243,25 @@ impl Client {
             url.query_pairs_mut().extend_pairs(&request.query);
         }
         Ok(url)
+    }
+
+    /// An attempt that is given up when the budget ends: a source that hangs would take the invocation with it.
+    async fn attempt_within(
+        &self,
+        request: &Request,
+        url: &Url,
+        token: Option<&Tokens>,
+        budget: Budget,
+        meter: &Meter,
+    ) -> Result<Response, Fault> {
+        let Some(left) = budget.remaining() else {
+            return self.attempt(request, url, token, None, meter).await;
+        };
+        let attempt = self.attempt(request, url, token, Some(left / 3), meter);
+        tokio::time::timeout(left, attempt).await.unwrap_or_else(|_| {
+            let error = format!("{} took all the time that was left", request.name());
+            Err(Fault::Transient { error: Error::Unavailable(error), wait: None })
+        })
     }
 
     async fn attempt(

@@ -44,6 +44,10 @@ const TITLES: &[&str] = &[
     "dipl", "ing", "med", "phd", "jr", "sr", "monsieur", "madame", "senor", "senora",
 ];
 
+/// Bytes of the words of a name. What is longer is prose in the wrong field, and evidence has to fit into one item with
+/// its record.
+const LONGEST: usize = 500;
+
 /// Words that stand where a name should.
 const NOBODY: &[&str] = &[
     "unknown",
@@ -98,7 +102,8 @@ impl Name {
 
     fn checked(self) -> Self {
         let is = |list: &[&str]| self.words().any(|word| list.contains(&word.as_str()));
-        if is(NOBODY) || is(AND) { Self::default() } else { self }
+        let is_prose = self.words().map(SmolStr::len).sum::<usize>() > LONGEST;
+        if is_prose || is(NOBODY) || is(AND) { Self::default() } else { self }
     }
 
     /// Whether nothing is known.
@@ -308,6 +313,13 @@ fn squeezed(letters: impl Iterator<Item = char>) -> SmolStr {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn prose_in_the_place_of_a_name_is_none() {
+        let many = |words: usize| Name::of_full(&"Anna ".repeat(words));
+        assert!(!many(20).is_empty());
+        assert!(many(200).is_empty());
+    }
 
     #[test]
     fn the_lists_are_written_as_names_are_compared() {

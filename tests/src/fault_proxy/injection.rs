@@ -268,7 +268,7 @@ impl Seen {
 }
 
 /// `dt%3D2026` reads `dt=2026`, as the test wrote it.
-fn decoded(path: &str) -> String {
+pub(crate) fn decoded(path: &str) -> String {
     let mut bytes = Vec::with_capacity(path.len());
     let mut rest = path;
     while let Some((before, after)) = rest.split_once('%') {

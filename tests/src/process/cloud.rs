@@ -1,17 +1,21 @@
-//! An AWS account on this machine: the functions' processes between an embedded S3 and `DynamoDB` and a fake SQS.
+//! An AWS account on this machine: the functions' processes between an S3, a `DynamoDB` and a fake SQS.
+
+use std::sync::{Mutex, PoisonError};
 
 use serde_json::{Value, json};
 use shared::stores::Stores;
 use simulator::zendesk::Delivery;
-use simulator::{Simulator, Zendesk};
+use simulator::{ConnectionKeys, Simulator, Zendesk};
 use tempfile::TempDir;
-use tributary::embedded::{Embedded, Options};
 
 use super::built;
+use crate::account::{Account, REGION};
 use crate::fake_aws::{FakeAws, Queue};
+use crate::fault_proxy::FaultProxy;
 use crate::lambda_runtime::{Function, LambdaRuntime, http_v2_event};
 use crate::landed::Landed;
-use crate::stand::{CONNECTION, data_folder, store_names};
+use crate::permissions::Asked;
+use crate::stand::{CONNECTION, data_folder};
 
 /// The account, with the simulated company beside it.
 pub struct Cloud {
@@ -19,32 +23,66 @@ pub struct Cloud {
     pub simulator: Simulator,
     /// SQS and Secrets Manager.
     pub aws: FakeAws,
-    /// Between the door and the inbox.
+    /// Between the door and the inbox of the system.
     pub queue: Queue,
     folder: TempDir,
-    embedded: Embedded,
+    account: Account,
+    /// What is between the functions and the account; it stops when dropped.
+    watchers: Mutex<Vec<FaultProxy>>,
 }
 
-/// The name of the secret that has the connection's credentials.
-pub const SECRET: &str = "tributary/helpdesk";
+/// What addresses become keys with.
+pub const IDENTITY_KEY: &str = "identity key of the cloud";
+
+/// Where the settings say that it is.
+const IDENTITY_KEY_IS: &str = "identity_key = { secret = \"tributary/identity-key\" }\n";
 
 impl Cloud {
-    /// An account whose bucket holds the settings and whose secret store holds the credentials.
+    /// An account whose bucket holds the settings of a helpdesk and whose secret store holds its credentials.
     pub async fn start(company: simulator::Settings) -> Self {
         let simulator = Simulator::start(company).await.expect("the simulator starts");
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let embedded = Embedded::open(&data_folder(folder.path()), Options::default()).await;
-        let embedded = embedded.expect("the stores open");
-        let aws = FakeAws::start().await;
-        let queue = aws.create_queue("deliveries");
-        let desk = simulator.zendesk();
-        let secret = json!({"token": desk.api_token(), "webhook": desk.webhook_secret()});
-        aws.set_secret(SECRET, &secret.to_string());
-        let settings = settings(desk);
-        let cloud = Self { simulator, aws, queue, folder, embedded };
-        cloud.stores().create_missing().await.expect("bucket and tables");
+        let settings = settings(simulator.zendesk());
+        let cloud = Self::around(simulator, "helpdesk").await;
+        let desk = cloud.desk();
+        let token = json!({"token": desk.api_token()}).to_string();
+        let webhook = json!({"current": desk.webhook_secret()}).to_string();
+        cloud.aws.set_secret(&format!("tributary/helpdesk-sync/{CONNECTION}"), &token);
+        cloud.aws.set_secret(&format!("tributary/helpdesk-webhook/{CONNECTION}"), &webhook);
         cloud.put_settings(&settings).await;
         cloud
+    }
+
+    /// An account with a connection to each of a system's faces, named like its source.
+    pub async fn of(
+        system: &str,
+        simulator: Simulator,
+        connections: impl IntoIterator<Item = ConnectionKeys>,
+    ) -> Self {
+        let cloud = Self::around(simulator, system).await;
+        let mut settings = IDENTITY_KEY_IS.to_owned();
+        for ConnectionKeys { source, mut keys, secrets } in connections {
+            for (name, text) in secrets {
+                // A function may read the secrets under its own name only.
+                let reader = if name.contains("webhook") { "webhook" } else { "sync" };
+                let full_name = format!("tributary/{system}-{reader}/{name}");
+                cloud.aws.set_secret(&full_name, &text);
+                keys = keys
+                    .replace(&format!("file = \"{name}\""), &format!("secret = \"{full_name}\""));
+            }
+            let table = ["[connections.", source, "]\nsource = \"", source, "\"\n", &keys, "\n"];
+            settings.extend(table);
+        }
+        cloud.put_settings(&settings).await;
+        cloud
+    }
+
+    async fn around(simulator: Simulator, system: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let account = Account::open(&data_folder(folder.path())).await;
+        let aws = FakeAws::start().await;
+        aws.set_secret("tributary/identity-key", IDENTITY_KEY);
+        let queue = aws.create_queue(&format!("tributary-{system}-deliveries"));
+        Self { simulator, aws, queue, folder, account, watchers: Mutex::default() }
     }
 
     /// The helpdesk.
@@ -52,15 +90,24 @@ impl Cloud {
         self.simulator.zendesk()
     }
 
-    /// Bucket and tables.
-    pub fn stores(&self) -> Stores {
-        let (s3, dynamodb) = (self.embedded.s3_client(), self.embedded.dynamodb_client());
-        Stores { s3, dynamodb, names: store_names() }
+    /// Where bucket and tables are.
+    pub fn account(&self) -> &Account {
+        &self.account
     }
 
-    /// Puts the settings where `s3://…/tributary.toml` is.
+    /// Bucket and tables.
+    pub fn stores(&self) -> Stores {
+        self.account.stores()
+    }
+
+    /// Where the settings are.
+    pub fn settings_place(&self) -> String {
+        format!("s3://{}/tributary.toml", self.account.names().bucket)
+    }
+
+    /// Puts the settings where [`Cloud::settings_place`] says.
     pub async fn put_settings(&self, settings: &str) {
-        let put = self.embedded.s3_client().put_object().bucket(store_names().bucket);
+        let put = self.stores().s3.put_object().bucket(&self.account.names().bucket);
         let body = settings.as_bytes().to_vec().into();
         put.key("tributary.toml").body(body).send().await.expect("the settings are put");
     }
@@ -74,13 +121,32 @@ impl Cloud {
 
     /// Starts a function with the environment that the template gives it, and these variables over it.
     pub fn spawn(&self, function: &str, over: &[(&str, &str)]) -> Function {
-        let names = store_names();
+        self.spawn_watched(function, over).0
+    }
+
+    /// The same, with what it asks AWS for.
+    pub fn spawn_watched(&self, function: &str, over: &[(&str, &str)]) -> (Function, Asked) {
+        let names = self.account.names().clone();
+        let asked = Asked::by(function, names.clone());
+        let watch = |upstream: &str| {
+            let asked = asked.clone();
+            let watcher = FaultProxy::watched(upstream, move |request| asked.note(request));
+            let url = watcher.url().to_owned();
+            self.watchers.lock().unwrap_or_else(PoisonError::into_inner).push(watcher);
+            url
+        };
+        let (s3, dynamodb) = (watch(self.account.s3()), watch(self.account.dynamodb()));
+        let rest = watch(self.aws.url());
         let over = over.iter().map(|(name, value)| (*name, (*value).to_owned()));
-        LambdaRuntime::start()
-            .env(self.embedded.env())
-            .env(self.aws.env())
+        let function = LambdaRuntime::start()
             .env([
-                ("TRIBUTARY_CONFIG", format!("s3://{}/tributary.toml", names.bucket)),
+                // Any service that the tests do not know answers as S3 does, and is noted.
+                ("AWS_ENDPOINT_URL", s3),
+                ("AWS_ENDPOINT_URL_DYNAMODB", dynamodb),
+                ("AWS_ENDPOINT_URL_SQS", rest.clone()),
+                ("AWS_ENDPOINT_URL_SECRETS_MANAGER", rest),
+                ("AWS_REGION", REGION.to_owned()),
+                ("TRIBUTARY_CONFIG", self.settings_place()),
                 ("TRIBUTARY_BUCKET", names.bucket),
                 ("TRIBUTARY_CUSTOMERS_TABLE", names.customers_table),
                 ("TRIBUTARY_STATE_TABLE", names.state_table),
@@ -89,7 +155,8 @@ impl Cloud {
                 ("TRIBUTARY_SYSTEM", "helpdesk".to_owned()),
                 ("TRIBUTARY_METRICS", "systems".to_owned()),
             ])
-            .spawn(&built(function), over)
+            .spawn(&built(function), over);
+        (function, asked)
     }
 
     /// The request by which the helpdesk sends a delivery, signed now.
@@ -110,12 +177,13 @@ impl Cloud {
     }
 }
 
-/// Settings as they lie in the bucket: secrets by the name they have in the secret store.
+/// Settings as they lie in the bucket: secrets by the name they have in the secret store, which is that of their reader.
 pub fn settings(desk: &Zendesk) -> String {
     format!(
-        "[connections.{CONNECTION}]\nsource = \"zendesk\"\nbase_url = {:?}\nemail = {:?}\n\
-         token = {{ secret = \"{SECRET}\", key = \"token\" }}\npace = \"unlimited\"\n\
-         webhook_secrets = [{{ secret = \"{SECRET}\", key = \"webhook\" }}]\nregion = \"GB\"\n",
+        "{IDENTITY_KEY_IS}[connections.{CONNECTION}]\nsource = \"zendesk\"\nbase_url = {:?}\nemail = {:?}\n\
+         token = {{ secret = \"tributary/helpdesk-sync/{CONNECTION}\", key = \"token\" }}\npace = \"unlimited\"\n\
+         webhook_secrets = [{{ secret = \"tributary/helpdesk-webhook/{CONNECTION}\", key = \"current\" }}]\n\
+         region = \"GB\"\n",
         desk.base_url(),
         desk.email(),
     )

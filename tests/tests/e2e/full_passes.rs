@@ -8,8 +8,9 @@ use axum::Router;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response as Answer};
+use e2e::account::Account;
 use e2e::landed::Landed;
-use e2e::stand::{HASTY, store_names};
+use e2e::stand::HASTY;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -32,7 +33,6 @@ use shared::stores::Stores;
 use shared::sync::Unobserved;
 use shared::vault::FileVault;
 use tempfile::TempDir;
-use tributary::embedded::{Embedded, Options};
 
 /// A vendor whose people vanish without a word; `confirms` says whether it can be asked by id.
 struct Vanishing {
@@ -243,10 +243,10 @@ async fn answer(
     json!({ "people": list }).to_string().into_response()
 }
 
-/// The driver on embedded stores, with this vendor.
+/// The driver on stores of its own, with this vendor.
 struct Bench {
     vendor: Shared,
-    embedded: Embedded,
+    account: Account,
     folder: TempDir,
     settings: String,
     source: &'static dyn AnySource,
@@ -263,16 +263,13 @@ impl Bench {
         let base = format!("http://{}", listener.local_addr().expect("an address"));
         tokio::spawn(async move { axum::serve(listener, router).await });
         let folder = tempfile::tempdir().expect("a folder");
-        let embedded = Embedded::open(folder.path(), Options::default()).await.expect("stores");
+        let account = Account::open(folder.path()).await;
         let settings = format!("[connections.crm]\nsource = \"vanishing\"\nbase_url = {base:?}\n");
-        let bench = Self { vendor, embedded, folder, settings, source };
-        bench.stores().create_missing().await.expect("bucket and tables");
-        bench
+        Self { vendor, account, folder, settings, source }
     }
 
     fn stores(&self) -> Stores {
-        let (s3, dynamodb) = (self.embedded.s3_client(), self.embedded.dynamodb_client());
-        Stores { s3, dynamodb, names: store_names() }
+        self.account.stores()
     }
 
     async fn sync(&self, stream: &str, now: bool, accept_deletions: bool) -> Run {

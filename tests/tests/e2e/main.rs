@@ -15,6 +15,7 @@ mod privacy;
 mod pull_faults;
 mod seeds;
 mod sendgrid;
+mod services;
 mod square;
 mod store_faults;
 mod truth;

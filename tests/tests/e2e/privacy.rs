@@ -136,7 +136,7 @@ async fn a_bad_day(stand: &Stand) -> Vec<Run> {
         desk.faults().clear();
     }
     stand.s3.inject(e2e::fault_proxy::Injection::new(
-        e2e::fault_proxy::Operation::s3(http::Method::PUT, "tributary/"),
+        e2e::fault_proxy::Operation::s3(http::Method::PUT, ""),
         e2e::fault_proxy::StoreFault::AccessDenied,
     ));
     runs.extend(stand.sync().await);

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
+use e2e::account::store_names;
 use e2e::landed::Landed;
 use e2e::process::{Laptop, Serving, send};
-use e2e::stand::{settled, store_names};
+use e2e::stand::settled;
 use shared::stores::Stores;
 
 async fn laptop() -> Laptop {

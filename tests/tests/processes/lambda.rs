@@ -125,10 +125,16 @@ async fn a_delivery_goes_through_the_door_and_the_queue_into_the_tables() {
 
     // A queue may deliver twice, even in one batch; the second changes nothing.
     let twice = [received[0].clone(), Message { id: "again".to_owned(), ..received[0].clone() }];
-    assert_eq!(land(&inbox, &sqs_event_from("deliveries", &twice)).await, Vec::<String>::new());
+    assert_eq!(
+        land(&inbox, &sqs_event_from(cloud.queue.name(), &twice)).await,
+        Vec::<String>::new()
+    );
     let landed = cloud.landed().await;
     assert!(landed.row(shared::schema::Table::Ticket, "ticket", ticket).is_some());
-    assert_eq!(land(&inbox, &sqs_event_from("deliveries", &received)).await, Vec::<String>::new());
+    assert_eq!(
+        land(&inbox, &sqs_event_from(cloud.queue.name(), &received)).await,
+        Vec::<String>::new()
+    );
     assert_eq!(cloud.landed().await.keys, landed.keys);
     for function in [&door, &inbox] {
         assert_no_secret_in(&cloud, function);
@@ -163,7 +169,7 @@ async fn of_a_batch_only_the_poisonous_message_goes_back() {
     }
     let received = cloud.queue.receive(10);
     let poisonous: Vec<_> = received[4..].iter().map(|message| message.id.clone()).collect();
-    let mut failures = land(&inbox, &sqs_event_from("deliveries", &received)).await;
+    let mut failures = land(&inbox, &sqs_event_from(cloud.queue.name(), &received)).await;
     failures.sort_by_key(|id| poisonous.iter().position(|poison| poison == id));
     assert_eq!(failures, poisonous);
     let landed = cloud.landed().await;
@@ -184,7 +190,10 @@ async fn a_body_too_large_for_a_message_takes_the_way_through_the_bucket() {
     assert!(received[0].body.len() < 1024, "{}", received[0].body);
     let stored = |keys: &[String]| keys.iter().filter(|key| key.starts_with("deliveries/")).count();
     assert_eq!(stored(&cloud.landed().await.keys), 1);
-    assert_eq!(land(&inbox, &sqs_event_from("deliveries", &received)).await, Vec::<String>::new());
+    assert_eq!(
+        land(&inbox, &sqs_event_from(cloud.queue.name(), &received)).await,
+        Vec::<String>::new()
+    );
     let landed = cloud.landed().await;
     assert!(landed.row(shared::schema::Table::Ticket, "ticket", ticket).is_some());
 }
@@ -248,14 +257,10 @@ async fn wrong_settings_end_the_start_with_an_error_that_names_the_key() {
         }
     }
     cloud.put_settings(&right).await;
-    let function =
-        cloud.spawn("helpdesk-sync", &[("TRIBUTARY_CONFIG", "s3://tributary/missing.toml")]);
+    let missing = cloud.settings_place().replace("tributary.toml", "missing.toml");
+    let function = cloud.spawn("helpdesk-sync", &[("TRIBUTARY_CONFIG", &missing)]);
     function.init_error().await.expect("there are no settings");
-    assert!(
-        function.logs().join("\n").contains("s3://tributary/missing.toml"),
-        "{:#?}",
-        function.logs()
-    );
+    assert!(function.logs().join("\n").contains(&missing), "{:#?}", function.logs());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,6 +4,8 @@
 
 mod attached;
 mod crash_points;
+mod every_function;
 mod killed;
 mod lambda;
 mod metrics;
+mod redrive;

@@ -3,6 +3,7 @@
 use std::process::{Command, Stdio};
 
 use ::lake::{LakeError, Place};
+use e2e::account::config;
 use e2e::landed::Landed;
 use e2e::stand::Stand;
 use shared::budget::Budget;
@@ -24,8 +25,8 @@ const POINTS: &[Point] = &[
 #[ignore = "a child of the tests below"]
 async fn child() {
     let Ok(bucket) = std::env::var("LAKE_BUCKET") else { return };
-    let config = aws_config::load_defaults(aws_config::BehaviorVersion::latest()).await;
-    let place = Place::bucket(&config, &bucket).expect("a bucket");
+    let endpoint = std::env::var("LAKE_ENDPOINT").expect("where the bucket is");
+    let place = Place::bucket(&config(&endpoint), &bucket).expect("a bucket");
     match ::lake::commit(&place, Budget::unlimited()).await {
         Ok(_) | Err(LakeError::Overtaken { .. }) => {}
         Err(error) => panic!("{error}: {:?}", std::error::Error::source(&error)),
@@ -54,8 +55,10 @@ impl Landing {
     }
 
     async fn bucket(&self, name: &str) -> Bucket<'_> {
-        self.stand.embedded().create_bucket(name).await.expect("a bucket");
-        Bucket { landing: self, name: name.to_owned() }
+        let stores = self.stand.account().stores();
+        let name = format!("{}-{name}", stores.names.bucket);
+        stores.s3.create_bucket().bucket(&name).send().await.expect("a bucket");
+        Bucket { landing: self, name }
     }
 }
 
@@ -67,7 +70,7 @@ struct Bucket<'a> {
 impl Bucket<'_> {
     /// Lands the first or the second half.
     async fn land(&self, half: usize) {
-        let s3 = self.landing.stand.embedded().s3_client();
+        let s3 = self.landing.stand.account().stores().s3;
         for (key, bytes) in &self.landing.halves[half] {
             let put = s3.put_object().bucket(&self.name).key(key).body(bytes.clone().into());
             put.send().await.expect("an object");
@@ -78,8 +81,7 @@ impl Bucket<'_> {
         let mut command = Command::new(std::env::current_exe().expect("this test"));
         command
             .args(["--exact", "lake::killed::child", "--ignored", "--nocapture"])
-            .envs(self.landing.stand.embedded().env())
-            .env("AWS_ENDPOINT_URL", &self.landing.stand.embedded().endpoints().s3)
+            .env("LAKE_ENDPOINT", self.landing.stand.account().s3())
             .env("LAKE_BUCKET", &self.name)
             .stdout(Stdio::null())
             .stderr(Stdio::piped());
@@ -112,21 +114,13 @@ impl Bucket<'_> {
 
     async fn assert_complete(&self) {
         assert!(self.commit(None));
-        let folder = self.landing.stand.bucket_folder(&self.name);
-        let place = Place::folder(&folder).expect("a folder");
-        assert_tables_are(&place, &self.landing.landed).await;
-        assert!(!folder.join("landing").exists() || files_below(&folder.join("landing")) == 0);
+        let account = self.landing.stand.account();
+        let place = Place::bucket(&config(account.s3()), &self.name).expect("a bucket");
+        let objects = Objects::in_bucket(account.stores().s3, &self.name);
+        assert_tables_are(&objects, &place, &self.landing.landed).await;
+        let left = objects.list("landing/").await.expect("a listing");
+        assert!(left.is_empty(), "landing objects are removed: {left:?}");
     }
-}
-
-fn files_below(folder: &std::path::Path) -> usize {
-    let entries = std::fs::read_dir(folder).into_iter().flatten();
-    entries
-        .map(|entry| {
-            let path = entry.expect("an entry").path();
-            if path.is_dir() { files_below(&path) } else { 1 }
-        })
-        .sum()
 }
 
 #[tokio::test(flavor = "multi_thread")]
