@@ -1,7 +1,7 @@
 //! The AWS account of a test: S3 and `DynamoDB` embedded in this process, or another implementation of AWS.
 //!
 //! With `TRIBUTARY_TEST_AWS=http://127.0.0.1:5000` in the environment everything goes there instead, into a bucket and
-//! tables of the test's own. `tests/moto.sh` runs the suite so.
+//! tables of the test's own. `tests/on_moto.py` runs the suite so.
 
 use std::path::{Path, PathBuf};
 

@@ -8,6 +8,7 @@ use e2e::process::cloud::{Cloud, settings};
 use e2e::process::terminate;
 use e2e::stand::settled;
 use serde_json::{Value, json};
+use shared::landing::Objects;
 use simulator::zendesk::{Delivery, NewTicket};
 use simulator::{Fault, Injection, RetryAfter};
 
@@ -244,7 +245,7 @@ async fn wrong_settings_end_the_start_with_an_error_that_names_the_key() {
                 "source = \"zendesk\"",
                 &format!("source = \"zendesk\"\n{secret} {secret}"),
             ),
-            "line 3",
+            "line 4",
         ),
     ] {
         cloud.put_settings(&wrong).await;
@@ -257,10 +258,12 @@ async fn wrong_settings_end_the_start_with_an_error_that_names_the_key() {
         }
     }
     cloud.put_settings(&right).await;
-    let missing = cloud.settings_place().replace("tributary.toml", "missing.toml");
-    let function = cloud.spawn("helpdesk-sync", &[("TRIBUTARY_CONFIG", &missing)]);
+    let settings = Objects::new(&cloud.stores());
+    settings.remove("tributary.toml").await.expect("the settings are gone");
+    let function = cloud.spawn("helpdesk-sync", &[]);
     function.init_error().await.expect("there are no settings");
-    assert!(function.logs().join("\n").contains(&missing), "{:#?}", function.logs());
+    let place = cloud.settings_place();
+    assert!(function.logs().join("\n").contains(&place), "{:#?}", function.logs());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -46,7 +46,7 @@ async fn a_delivery_that_failed_too_often_lands_when_its_dead_letter_is_sent_aga
         assert_eq!(message.receive_count, count);
         let event = sqs_event_from("deliveries", std::slice::from_ref(message));
         let answer = inbox.invoke(&event, MINUTE).await.expect("a partial batch response");
-        assert_eq!(failed(&answer), [message.id.clone()]);
+        assert_eq!(failed(&answer), std::slice::from_ref(&message.id));
         queues.give_back(message).await;
     }
     assert!(queues.receive().await.is_empty(), "it is among the dead letters");
