@@ -1,18 +1,23 @@
 //! The two mains of every system function: `sync` for schedules and queues, `webhook` for the door.
 
+mod current;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent};
+use axum::Router;
 use bytes::Bytes;
 use futures_util::stream::{self, StreamExt};
+use lambda_http::tower::ServiceExt as _;
 use lambda_runtime::LambdaEvent;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tracing::{error, info};
 
+pub use current::{Current, Made, Version};
 pub use lambda_runtime::Error;
 
 use crate::budget::Budget;
@@ -40,25 +45,28 @@ const DELIVERIES_AT_ONCE: usize = 4;
 ///
 /// Environment: `TRIBUTARY_CONFIG` (`s3://bucket/key` or a path), `TRIBUTARY_BUCKET`, `TRIBUTARY_CUSTOMERS_TABLE`,
 /// `TRIBUTARY_STATE_TABLE` (unless the settings have a `[store]`).
-pub async fn sync(sources: &Sources) -> Result<(), Error> {
+pub async fn sync(sources: &'static Sources) -> Result<(), Error> {
     log();
-    let function = SyncFunction { hub: hub(sources).await?.0 };
-    lambda_runtime::run(lambda_runtime::service_fn(|event: LambdaEvent<Value>| {
-        function.handle(event)
+    let hub = &Current::new(move || Box::pin(sync_hub(sources))).await?;
+    lambda_runtime::run(lambda_runtime::service_fn(|event: LambdaEvent<Value>| async move {
+        SyncFunction { hub: hub.get().await }.handle(event).await
     }))
     .await
 }
 
 /// Runs the door for the webhooks of a system's sources: verifies, sends to `TRIBUTARY_QUEUE_URL`, answers.
-pub async fn webhook(sources: &Sources) -> Result<(), Error> {
+pub async fn webhook(sources: &'static Sources) -> Result<(), Error> {
     log();
-    let queue_url = variable("TRIBUTARY_QUEUE_URL")?;
-    let (hub, config) = hub(sources).await?;
-    let client = aws_sdk_sqs::Client::new(&config);
-    let queue = Queue::new(client, queue_url, hub.landing().objects().clone());
-    let receiver =
-        Receiver::new(Arc::clone(hub.settings()), hub.secrets().clone(), Arc::new(queue));
-    lambda_http::run(receiver.router()).await
+    serve(Current::new(move || Box::pin(door(sources))).await?).await
+}
+
+/// Answers requests by the router as it is now.
+pub async fn serve(router: Current<Router>) -> Result<(), Error> {
+    let router = &router;
+    lambda_http::run(lambda_http::service_fn(move |request: lambda_http::Request| async move {
+        router.get().await.oneshot(request).await
+    }))
+    .await
 }
 
 /// Structured logs on stdout, written at once: a frozen function flushes nothing.
@@ -87,12 +95,14 @@ pub struct Deployment {
     pub secrets: Secrets,
     /// Region, credentials and endpoints.
     pub config: aws_config::SdkConfig,
+    /// Which settings these are; none when they are in a file.
+    pub version: Option<Version>,
 }
 
 /// Reads the settings and opens the stores that the environment names.
 pub async fn deployment(sources: &Sources) -> Result<Deployment, Failure> {
     let config = aws_config().await;
-    let mut settings = read_settings(&config, sources).await?;
+    let (mut settings, version) = read_settings(&config, sources).await?;
     let names = match &settings.store {
         Some(names) => names.clone(),
         None => StoreSettings {
@@ -105,44 +115,62 @@ pub async fn deployment(sources: &Sources) -> Result<Deployment, Failure> {
     let secret_store = aws_sdk_secretsmanager::Client::new(&config);
     let secrets = Secrets::new(&settings.folder, Some(secret_store));
     settings.unlock(&secrets).await?;
-    Ok(Deployment { settings, stores, secrets, config })
+    Ok(Deployment { settings, stores, secrets, config, version })
 }
 
-async fn hub(sources: &Sources) -> Result<(Hub, aws_config::SdkConfig), Failure> {
-    let Deployment { settings, stores, secrets, config } = deployment(sources).await?;
+async fn sync_hub(sources: &Sources) -> Result<Made<Arc<Hub>>, Failure> {
+    let (hub, _, version) = hub(sources).await?;
+    Ok((Arc::new(hub), version))
+}
+
+async fn door(sources: &Sources) -> Result<Made<Router>, Failure> {
+    let queue_url = variable("TRIBUTARY_QUEUE_URL")?;
+    let (hub, config, version) = hub(sources).await?;
+    let client = aws_sdk_sqs::Client::new(&config);
+    let queue = Queue::new(client, queue_url, hub.landing().objects().clone());
+    let receiver =
+        Receiver::new(Arc::clone(hub.settings()), hub.secrets().clone(), Arc::new(queue));
+    Ok((receiver.router(), version))
+}
+
+async fn hub(sources: &Sources) -> Result<(Hub, aws_config::SdkConfig, Option<Version>), Failure> {
+    let Deployment { settings, stores, secrets, config, version } = deployment(sources).await?;
     let secret_store = aws_sdk_secretsmanager::Client::new(&config);
     let tokens: Arc<dyn TokenVault> =
         Arc::new(SecretsManagerVault::new(secret_store, "tributary/tokens"));
     let hub = Hub::new(Arc::new(settings), &stores, secrets, &tokens, Patience::default())?;
-    Ok((hub, config))
+    Ok((hub, config, version))
 }
 
 async fn read_settings(
     config: &aws_config::SdkConfig,
     sources: &Sources,
-) -> Result<Settings, Failure> {
+) -> Result<Made<Settings>, Failure> {
     let place = variable("TRIBUTARY_CONFIG")?;
     let Some((bucket, key)) = place.strip_prefix("s3://").and_then(|place| place.split_once('/'))
     else {
-        return Settings::load(Path::new(&place), sources, Foreign::Skip);
+        return Ok((Settings::load(Path::new(&place), sources, Foreign::Skip)?, None));
     };
     let failed = |error: crate::error::Cause| {
         Failure::landing(format!("reading the settings at {place}"), error)
     };
-    let object = aws_sdk_s3::Client::new(config)
+    let client = aws_sdk_s3::Client::new(config);
+    let object = client
         .get_object()
         .bucket(bucket)
         .key(key)
         .send()
         .await
         .map_err(|error| failed(error.into()))?;
+    let etag = object.e_tag.unwrap_or_default();
     let body = object.body.collect().await.map_err(|error| failed(error.into()))?.to_vec();
     let text = String::from_utf8(body).map_err(|error| failed(error.into()))?;
-    Settings::parse(&text, "", sources, Foreign::Skip)
+    let settings = Settings::parse(&text, "", sources, Foreign::Skip)?;
+    Ok((settings, Some(Version { client, bucket: bucket.into(), key: key.into(), etag })))
 }
 
 struct SyncFunction {
-    hub: Hub,
+    hub: Arc<Hub>,
 }
 
 /// What a schedule may say: which connection or stream to read; everything when empty.
