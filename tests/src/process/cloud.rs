@@ -1,10 +1,14 @@
 //! An AWS account on this machine: the functions' processes between an embedded S3 and `DynamoDB` and a fake SQS.
 
+use std::path::Path;
+use std::process::Stdio;
+
 use serde_json::{Value, json};
 use shared::stores::Stores;
 use simulator::zendesk::Delivery;
 use simulator::{Simulator, Zendesk};
 use tempfile::TempDir;
+use tokio::process::Command;
 use tributary::embedded::{Embedded, Options};
 
 use super::built;
@@ -31,19 +35,24 @@ pub const SECRET: &str = "tributary/helpdesk";
 impl Cloud {
     /// An account whose bucket holds the settings and whose secret store holds the credentials.
     pub async fn start(company: simulator::Settings) -> Self {
+        let cloud = Self::bare(company).await;
+        let desk = cloud.desk();
+        let secret = json!({"token": desk.api_token(), "webhook": desk.webhook_secret()});
+        cloud.aws.set_secret(SECRET, &secret.to_string());
+        cloud.put_settings(&settings(desk)).await;
+        cloud
+    }
+
+    /// An account with a bucket and tables, and nothing in them.
+    pub async fn bare(company: simulator::Settings) -> Self {
         let simulator = Simulator::start(company).await.expect("the simulator starts");
         let folder = tempfile::tempdir().expect("a temporary folder");
         let embedded = Embedded::open(&data_folder(folder.path()), Options::default()).await;
         let embedded = embedded.expect("the stores open");
         let aws = FakeAws::start().await;
         let queue = aws.create_queue("deliveries");
-        let desk = simulator.zendesk();
-        let secret = json!({"token": desk.api_token(), "webhook": desk.webhook_secret()});
-        aws.set_secret(SECRET, &secret.to_string());
-        let settings = settings(desk);
         let cloud = Self { simulator, aws, queue, folder, embedded };
         cloud.stores().create_missing().await.expect("bucket and tables");
-        cloud.put_settings(&settings).await;
         cloud
     }
 
@@ -89,11 +98,40 @@ impl Cloud {
             .spawn(&built(function), over)
     }
 
+    /// The folder of an operator of this account.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// `tributary` in that folder with these arguments, not yet started: the account by its endpoints, and nothing else of
+    /// the test's environment.
+    pub fn tributary(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(built("tributary"));
+        command
+            .env_clear()
+            .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
+            .envs(self.embedded.env())
+            .env("AWS_ENDPOINT_URL", self.aws.url())
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .current_dir(self.folder())
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
+        command
+    }
+
     /// The request by which the helpdesk sends a delivery, signed now.
     pub fn request(&self, delivery: &Delivery) -> Value {
+        self.request_to(CONNECTION, delivery)
+    }
+
+    /// The same, to another connection.
+    pub fn request_to(&self, connection: &str, delivery: &Delivery) -> Value {
         let signed = delivery.signed(self.desk().webhook_secret(), jiff::Timestamp::now());
         let headers: Vec<_> = signed.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        http_v2_event("POST", &format!("/webhooks/{CONNECTION}"), &headers, &delivery.body)
+        http_v2_event("POST", &format!("/webhooks/{connection}"), &headers, &delivery.body)
     }
 
     /// Everything in the stores.
