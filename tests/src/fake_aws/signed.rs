@@ -36,9 +36,9 @@ pub(super) fn verify(headers: &HeaderMap, service: &str, body: &Bytes) -> Result
     let mut canonical = "POST\n/\n\n".to_owned();
     for name in signed.split(';') {
         let value = header(name).ok_or_else(|| wrong("a signed header is missing"))?;
-        canonical += &format!("{name}:{}\n", value.trim());
+        canonical.extend([name, ":", value.trim(), "\n"]);
     }
-    canonical += &format!("\n{signed}\n{}", hex::encode(Sha256::digest(body)));
+    canonical.extend(["\n", signed, "\n", &hex::encode(Sha256::digest(body))]);
     let digest = hex::encode(Sha256::digest(canonical));
     let text = format!("AWS4-HMAC-SHA256\n{time}\n{scope}\n{digest}");
     let secret = format!("AWS4{KEY}").into_bytes();

@@ -64,7 +64,7 @@ async fn ended(mut command: Command, stdin: &str) -> Ran {
 async fn run_with(cloud: &Cloud, arguments: &[&str], stdin: &str) -> Ran {
     let ran = ended(cloud.tributary(arguments), stdin).await;
     let key = cloud.aws.secret("tributary/identity-key").unwrap_or_else(|| "none yet".to_owned());
-    for secret in [cloud.desk().api_token(), cloud.desk().webhook_secret(), &key] {
+    for secret in [cloud.desk().api_token(), cloud.desk().webhook_secret(), key.as_str()] {
         let said = ran.out.contains(secret) || ran.err.contains(secret);
         assert!(!said, "{arguments:?} prints a secret");
     }
@@ -224,8 +224,9 @@ async fn a_function_that_runs_takes_up_what_is_pushed_and_refuses_what_is_wrong(
     });
     let delivery = cloud.desk().deliveries().pop().expect("a delivery tells of it");
     let status = async || {
-        let answer = door.invoke(&cloud.request_to("helpdesk", &delivery), Duration::from_mins(1));
-        answer.await.expect("an answer")["statusCode"].as_u64()
+        let request = cloud.request_to("helpdesk", &delivery);
+        let answer = door.invoke(&request, Duration::from_mins(1)).await;
+        answer.expect("an answer")["statusCode"].as_u64()
     };
     assert_eq!((streams().await, status().await), (7, Some(202)));
 
@@ -311,20 +312,16 @@ async fn secrets_come_from_stdin_and_leave_others_as_they_are() {
     let token = cloud.desk().api_token().to_owned();
     let name = "tributary/helpdesk-sync/helpdesk";
     cloud.aws.set_secret(name, r#"{"token":"old","note":"kept"}"#);
-    let put = run_with(
-        &cloud,
-        &["secrets", "put", "helpdesk", "--field", "token"],
-        &format!("{token}\n"),
-    );
-    let put = put.await.expect(0);
-    assert_eq!(put.out, format!("wrote {name} (token)\n"));
+    let put = async |arguments: &[&str], stdin: &str| {
+        run_with(&cloud, &[&["secrets", "put"], arguments].concat(), stdin).await
+    };
+    let typed = format!("{token}\n");
+    let wrote = put(&["helpdesk", "--field", "token"], &typed).await.expect(0);
+    assert_eq!(wrote.out, format!("wrote {name} (token)\n"));
     let secret: Value =
         serde_json::from_str(&cloud.aws.secret(name).expect("it is there")).expect("JSON");
     assert_eq!(secret, json!({ "token": token, "note": "kept" }));
 
-    let put = async |arguments: &[&str], stdin: &str| {
-        run_with(&cloud, &[&["secrets", "put"], arguments].concat(), stdin).await
-    };
     put(&["helpdesk", "--field", "tokn"], "x")
         .await
         .expect_error(2, &["\"tokn\"", "fields: token, webhook_secrets.current"]);
