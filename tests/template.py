@@ -28,7 +28,7 @@ KEY = {
     ("kms:GenerateDataKey", "KmsKeyArn"): "writing objects and messages under that key",
 }
 SYNC = LOG | KEY | {
-    ("s3:GetObject", "Bucket/${ConfigKey}"): "lambda.rs: read_settings",
+    ("s3:GetObject", "Bucket/${ConfigKey}"): "lambda.rs: read_settings; current.rs: is_latest (HeadObject asks for the same)",
     ("s3:PutObject", "Bucket/raw/*"): "landing: raw",
     ("s3:PutObject", "Bucket/landing/*"): "landing: land_rows",
     ("s3:PutObject", "Bucket/quarantine/*"): "landing: land",
@@ -57,7 +57,7 @@ INBOX = {
     ("sqs:GetQueueAttributes", "its own queue"): "the Lambda service polls under the function's role",
 }
 DOOR = LOG | KEY | {
-    ("s3:GetObject", "Bucket/${ConfigKey}"): "lambda.rs: read_settings",
+    ("s3:GetObject", "Bucket/${ConfigKey}"): "lambda.rs: read_settings; current.rs: is_latest (HeadObject asks for the same)",
     ("s3:PutObject", "Bucket/deliveries/*"): "lambda/queue.rs: accept, deliveries too large for a message",
     ("sqs:SendMessage", "its own queue"): "lambda/queue.rs: accept",
     ("secretsmanager:GetSecretValue", "secret/${SecretsPrefix}/<function>/*"): "receive.rs: take, signing secrets",
@@ -78,7 +78,7 @@ LAKE = LOG | KEY | {
 }
 LOOKUP = LOG | {
     ("kms:Decrypt", "KmsKeyArn"): "reading what a key of the operator's encrypts; only where there is one",
-    ("s3:GetObject", "Bucket/${ConfigKey}"): "settings",
+    ("s3:GetObject", "Bucket/${ConfigKey}"): "settings, and whether they changed",
     ("dynamodb:BatchGetItem", "CustomersTable"): "items.rs: get, records of a person",
     ("dynamodb:Query", "CustomersTable"): "items.rs: query, everything under a key",
     ("dynamodb:PutItem", "CustomersTable"): "live.rs: rule, and its line in the audit",
@@ -310,7 +310,9 @@ def what_the_code_calls_is_granted():
     granted_to_sync_or_door = set(SYNC | INBOX | DOOR)
     nobody_may = []
     for call, path in sorted(found):
-        name = "".join(word.capitalize() for word in call.split("_"))
+        # S3 asks for the same permission to look at an object and to read it.
+        action = "get_object" if call == "head_object" else call
+        name = "".join(word.capitalize() for word in action.split("_"))
         service = next((of for word, of in SERVICES.items() if word in call), "dynamodb")
         table = "StateTable" if path.name in OF_THE_STATE_TABLE else "CustomersTable"
         fits = [

@@ -1,6 +1,6 @@
 //! What can be written after `tributary`, and the help that teaches it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand};
@@ -29,16 +29,14 @@ Exit codes: 0 ok or paused, 1 partly or wholly failed, 2 wrong use or settings, 
 /// Options of every command.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Global {
-    /// The settings file.
-    #[arg(
-        long,
-        global = true,
-        value_name = "FILE",
-        env = "TRIBUTARY_CONFIG",
-        default_value = "./tributary.toml"
-    )]
-    pub(crate) config: PathBuf,
-    /// The folder of the embedded stores; not used when the settings have a [store].
+    /// The settings file [default: ./tributary.toml; with --aws the settings in the bucket].
+    #[arg(long, global = true, value_name = "FILE", env = "TRIBUTARY_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+    /// Work on the deployment in AWS, by its stack's name [default: `$TRIBUTARY_AWS_STACK`, that of ./samconfig.toml, or
+    /// `tributary`].
+    #[arg(long, global = true, value_name = "STACK", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    pub(crate) aws: Option<String>,
+    /// The folder of the embedded stores; not used with --aws, or when the settings have a [store].
     #[arg(
         long,
         global = true,
@@ -58,13 +56,22 @@ pub(crate) struct Global {
     pub(crate) quiet: bool,
 }
 
+impl Global {
+    /// The settings file on this machine.
+    pub(crate) fn config_file(&self) -> &Path {
+        self.config.as_deref().unwrap_or(Path::new("./tributary.toml"))
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Shows everything at work on a simulated company; needs no account and no settings.
     #[command(after_help = "Example:\n  tributary demo --people 200 --seed 42")]
     Demo(Demo),
-    /// Writes a first tributary.toml with comments; never overwrites one.
-    #[command(after_help = "Example:\n  tributary init && $EDITOR tributary.toml")]
+    /// Writes a first tributary.toml with comments, with --aws also a samconfig.toml; never overwrites one.
+    #[command(
+        after_help = "Examples:\n  tributary init && $EDITOR tributary.toml\n  tributary init --aws --source zendesk,square"
+    )]
     Init(Init),
     /// Checks settings, secrets, credentials and scopes, stream by stream, and lands nothing.
     #[command(after_help = "Example:\n  tributary check helpdesk/tickets")]
@@ -80,6 +87,13 @@ pub(crate) enum Command {
         after_help = "Examples:\n  tributary sync\n  tributary sync helpdesk/tickets --budget 10m --json"
     )]
     Sync(Sync),
+    /// Reads a long history, round after round, until everything is caught up.
+    #[command(
+        after_help = "Examples:\n  tributary backfill helpdesk\n  tributary backfill helpdesk/tickets --aws\n\n\
+                      With --aws the deployment's own state machine reads; this command starts it and says how it goes. \
+                      Ctrl-C stops the following, not the reading."
+    )]
+    Backfill(Backfill),
     /// Receives webhooks, reads every few minutes what they missed, and answers the customer API.
     #[command(after_help = "Example:\n  tributary serve --listen 127.0.0.1:8080 --every 15m")]
     Serve(Serve),
@@ -129,6 +143,12 @@ pub(crate) enum Command {
         after_help = "Examples:\n  tributary schema\n  tributary schema ticket --json > ticket.schema.json"
     )]
     Schema(Schema),
+    /// Puts the settings of a deployment in AWS where its functions read them.
+    #[command(subcommand)]
+    Config(Config),
+    /// Puts and lists the secrets of a deployment in AWS.
+    #[command(subcommand)]
+    Secrets(Secrets),
     /// Writes the skeleton of a new connector; run it inside a checkout of Tributary.
     #[command(after_help = "Example:\n  tributary new helpdesk/freshdesk")]
     New(New),
@@ -149,6 +169,12 @@ pub(crate) struct Init {
     /// Where to write; the folder is created.
     #[arg(default_value = ".")]
     pub(crate) dir: PathBuf,
+    /// With --aws: the sources to begin with, such as `zendesk`; on a terminal it asks.
+    #[arg(long, value_name = "SOURCE", value_delimiter = ',')]
+    pub(crate) source: Vec<String>,
+    /// With --aws: who gets mail when an alarm goes off; on a terminal it asks.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) alarm_email: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -206,6 +232,56 @@ impl Sync {
         let now = selection.stream.is_some();
         Selection { now, accept_deletions: self.accept_deletions, ..selection }
     }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Backfill {
+    /// The connection to read, or one stream of it.
+    #[arg(value_name = "CONNECTION[/STREAM]")]
+    selection: String,
+    /// Give up after so many rounds; a later backfill goes on from there.
+    #[arg(long, default_value_t = 200, value_name = "ROUNDS", value_parser = clap::value_parser!(u16).range(1..=1500))]
+    pub(crate) rounds: u16,
+}
+
+impl Backfill {
+    pub(crate) fn selection(&self) -> Selection {
+        Selection::parse(&self.selection)
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Config {
+    /// Checks the settings as the functions will, uploads them, and says what changed.
+    #[command(
+        after_help = "Examples:\n  tributary config push\n  tributary config push --aws=acme-hub --config acme.toml"
+    )]
+    Push,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Secrets {
+    /// Asks for the secrets of a connection without showing them, and puts them into Secrets Manager.
+    #[command(
+        after_help = "Examples:\n  tributary secrets put identity-key      made, not asked for; never replaced\n  \
+                      tributary secrets put helpdesk          asks for each; Enter keeps what is there\n  \
+                      tributary secrets put helpdesk --field token < token.txt\n  \
+                      echo '{\"token\": \"…\"}' | tributary secrets put helpdesk"
+    )]
+    Put(SecretsPut),
+    /// Lists the secrets that the settings refer to: which are there, and how old; shows no value.
+    #[command(after_help = "Example:\n  tributary secrets list --json")]
+    List,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SecretsPut {
+    /// A connection of the settings, or `identity-key`.
+    #[arg(value_name = "CONNECTION")]
+    pub(crate) connection: String,
+    /// Read this one field from stdin, such as `token` or `webhook_secrets.current`.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) field: Option<String>,
 }
 
 #[derive(Debug, Args)]

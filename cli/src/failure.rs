@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use shared::error::Error;
 use shared::ledger::{Outcome, Run};
 
+use crate::aws::hint_in;
 use crate::embedded::EmbeddedError;
 
 /// How a command ended.
@@ -67,6 +68,11 @@ impl Failure {
         Self { what: format!("{place}: {}", self.what), ..self }
     }
 
+    /// The error alone, without its hint.
+    pub(crate) fn what(&self) -> &str {
+        &self.what
+    }
+
     pub(crate) fn exit(&self) -> Exit {
         self.exit
     }
@@ -95,7 +101,8 @@ impl From<Error> for Failure {
                 ("wait a little and try again", Exit::Failed)
             }
             Error::Landing { .. } => {
-                ("see that the store answers and has room, then try again", Exit::Failed)
+                let own = "see that the store answers and has room, then try again";
+                (hint_in(&chain).unwrap_or(own), Exit::Failed)
             }
             _ => {
                 ("run it again with -vv, and report what it says if it does not help", Exit::Failed)

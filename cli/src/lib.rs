@@ -6,6 +6,7 @@ pub mod embedded;
 pub mod truth;
 
 mod arguments;
+mod aws;
 mod command;
 mod display;
 mod failure;

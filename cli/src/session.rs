@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use aws_config::SdkConfig;
+use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::future::join_all;
 use shared::config::{Connection, Foreign, SecretRef, Settings, StoreSettings};
 use shared::connector::Auth;
@@ -11,10 +13,11 @@ use shared::error::Error;
 use shared::http::{Patience, TokenVault};
 use shared::hub::{Hub, Selection};
 use shared::secrets::Secrets;
-use shared::stores::{Stores, aws_config};
+use shared::stores::Stores;
 use shared::vault::{FileVault, SecretsManagerVault, local_identity_key};
 
 use crate::arguments::Global;
+use crate::aws::Deployment;
 use crate::embedded::{Embedded, Endpoints, Options};
 use crate::failure::Failure;
 use crate::sources::sources;
@@ -22,27 +25,70 @@ use crate::sources::sources;
 /// An opened deployment; close it when the command is done.
 pub(crate) struct Session {
     pub(crate) hub: Arc<Hub>,
-    embedded: Option<Embedded>,
+    ground: Ground,
     stores: Stores,
+}
+
+/// What a deployment stands on.
+enum Ground {
+    /// Stores within a process on this machine.
+    Embedded(Embedded),
+    /// AWS: region, credentials and endpoints.
+    Aws(Box<SdkConfig>),
 }
 
 impl Session {
     /// Opens what the global options name.
     pub(crate) async fn open(global: &Global) -> Result<Self, Failure> {
-        Self::open_with(load(global)?, &global.data, Options::default(), Patience::default()).await
+        Self::open_patiently(global, Patience::default()).await
+    }
+
+    /// The same, with this patience for the sources.
+    pub(crate) async fn open_patiently(
+        global: &Global,
+        patience: Patience,
+    ) -> Result<Self, Failure> {
+        if global.aws.is_some() {
+            Self::open_deployment(global, &Deployment::find(global).await?, patience).await
+        } else {
+            Self::open_with(load(global)?, &global.data, Options::default(), patience).await
+        }
+    }
+
+    /// Opens the stores of a deployment in AWS, with its own settings or those of a file that is named.
+    pub(crate) async fn open_deployment(
+        global: &Global,
+        deployment: &Deployment,
+        patience: Patience,
+    ) -> Result<Self, Failure> {
+        let settings = deployment.settings(global).await?;
+        Self::open_in_aws(settings, deployment.names()?, deployment.aws.clone(), patience).await
     }
 
     /// Opens the settings' store, or the embedded stores over `data` when they name none.
     pub(crate) async fn open_with(
-        mut settings: Settings,
+        settings: Settings,
         data: &Path,
         options: Options,
         patience: Patience,
     ) -> Result<Self, Failure> {
-        let Some(names) = settings.store.clone() else {
-            return Self::open_embedded(settings, data, options, patience).await;
-        };
-        let config = aws_config().await;
+        match settings.store.clone() {
+            Some(names) => {
+                let aws = crate::aws::config().await;
+                Self::open_in_aws(settings, names, aws, patience).await
+            }
+            None => Self::open_embedded(settings, data, options, patience).await,
+        }
+    }
+
+    /// As for the functions, stores that the settings name go before those that the stack made.
+    async fn open_in_aws(
+        mut settings: Settings,
+        names: StoreSettings,
+        config: SdkConfig,
+        patience: Patience,
+    ) -> Result<Self, Failure> {
+        let names = settings.store.clone().unwrap_or(names);
         let secret_store = aws_sdk_secretsmanager::Client::new(&config);
         let secrets = Secrets::new(&settings.folder, Some(secret_store.clone()));
         settings.unlock(&secrets).await?;
@@ -50,7 +96,7 @@ impl Session {
             Arc::new(SecretsManagerVault::of_deployment(secret_store));
         let stores = Stores::new(&config, names);
         let hub = Hub::new(Arc::new(settings), &stores, secrets, &tokens, patience)?;
-        Ok(Self { hub: Arc::new(hub), embedded: None, stores })
+        Ok(Self { hub: Arc::new(hub), ground: Ground::Aws(Box::new(config)), stores })
     }
 
     async fn open_embedded(
@@ -85,31 +131,47 @@ impl Session {
         } else {
             break_leases(&hub).await?;
         }
-        Ok(Self { hub, embedded: Some(embedded), stores })
+        Ok(Self { hub, ground: Ground::Embedded(embedded), stores })
+    }
+
+    fn embedded(&self) -> Option<&Embedded> {
+        match &self.ground {
+            Ground::Embedded(embedded) => Some(embedded),
+            Ground::Aws(_) => None,
+        }
     }
 
     /// Where the embedded stores answer; none in AWS.
     pub(crate) fn endpoints(&self) -> Option<&Endpoints> {
-        self.embedded.as_ref().map(Embedded::endpoints)
+        self.embedded().map(Embedded::endpoints)
     }
 
     /// Where landed rows and tables are.
-    pub(crate) async fn lake(&self) -> Result<lake::Place, Failure> {
-        let config = match &self.embedded {
-            Some(embedded) => embedded.aws_config(),
-            None => aws_config().await,
+    pub(crate) fn lake(&self) -> Result<lake::Place, Failure> {
+        let config = match &self.ground {
+            Ground::Embedded(embedded) => embedded.aws_config(),
+            Ground::Aws(config) => (**config).clone(),
         };
         Ok(lake::Place::bucket(&config, &self.stores.names.bucket)?)
     }
 
     /// The environment under which other tools use the embedded stores.
     pub(crate) fn env(&self) -> Vec<(&'static str, String)> {
-        self.embedded.as_ref().map(Embedded::env).unwrap_or_default()
+        self.embedded().map(Embedded::env).unwrap_or_default()
     }
 
     /// Bucket and tables.
     pub(crate) fn names(&self) -> &StoreSettings {
         &self.stores.names
+    }
+
+    /// Reads nothing from the table of customers, to see whether it answers.
+    pub(crate) async fn reach_customers(&self) -> Result<(), Error> {
+        let nothing = AttributeValue::S("tributary-check".to_owned());
+        let table = &self.stores.names.customers_table;
+        let get = self.stores.dynamodb.get_item().table_name(table);
+        let got = get.key("pk", nothing.clone()).key("sk", nothing).send().await;
+        got.map(drop).map_err(|error| Error::landing(format!("reading {table}"), error))
     }
 
     /// Who is who among the records of this deployment.
@@ -171,7 +233,7 @@ impl Session {
     /// Lets running requests to the embedded stores finish.
     pub(crate) async fn close(self) {
         drop(self.hub);
-        if let Some(embedded) = self.embedded {
+        if let Ground::Embedded(embedded) = self.ground {
             embedded.shutdown().await;
         }
     }
@@ -179,7 +241,7 @@ impl Session {
 
 /// Reads the settings that the global options name.
 pub(crate) fn load(global: &Global) -> Result<Settings, Failure> {
-    Ok(Settings::load(&global.config, &sources(), Foreign::Refuse)?)
+    Ok(Settings::load(global.config_file(), &sources(), Foreign::Refuse)?)
 }
 
 /// The secrets that a connection signs in with.

@@ -1,5 +1,6 @@
 //! The two mains of every system function: `sync` for schedules and queues, `webhook` for the door.
 
+mod current;
 mod queue;
 
 use std::collections::BTreeMap;
@@ -9,13 +10,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent};
+use axum::Router;
 use futures_util::stream::{self, StreamExt};
+use lambda_http::tower::ServiceExt as _;
 use lambda_runtime::LambdaEvent;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 use tracing::{error, warn};
 
+pub use current::{Current, Made, Version};
 pub use lambda_runtime::Error;
 pub use queue::Queue;
 
@@ -44,30 +48,29 @@ const DELIVERIES_AT_ONCE: usize = 4;
 /// Environment: `TRIBUTARY_CONFIG` (`s3://bucket/key` or a path), `TRIBUTARY_BUCKET`, `TRIBUTARY_CUSTOMERS_TABLE`,
 /// `TRIBUTARY_STATE_TABLE` (unless the settings have a `[store]`); `TRIBUTARY_TOKENS_PREFIX` where renewed OAuth tokens are
 /// not `tributary/tokens/<connection>`; for metrics `TRIBUTARY_METRICS`, `TRIBUTARY_DEPLOYMENT`, `TRIBUTARY_SYSTEM`.
-pub async fn sync(sources: &Sources) -> Result<(), Error> {
+pub async fn sync(sources: &'static Sources) -> Result<(), Error> {
     log();
-    let metrics = metrics()?;
-    let Deployment { settings, stores, secrets, config } = deployment(sources).await?;
-    let vault = SecretsManagerVault::of_deployment(aws_sdk_secretsmanager::Client::new(&config));
-    let tokens: Arc<dyn TokenVault> = Arc::new(vault);
-    let hub = Hub::new(Arc::new(settings), &stores, secrets, &tokens, Patience::default())?;
-    let function = SyncFunction { hub, metrics };
-    lambda_runtime::run(lambda_runtime::service_fn(|event: LambdaEvent<Value>| {
-        function.handle(event)
+    let metrics = &metrics()?;
+    let hub = &Current::new(move || Box::pin(sync_hub(sources))).await?;
+    lambda_runtime::run(lambda_runtime::service_fn(|event: LambdaEvent<Value>| async move {
+        SyncFunction { hub: hub.get().await, metrics: metrics.as_ref() }.handle(event).await
     }))
     .await
 }
 
 /// Runs the door for the webhooks of a system's sources: verifies, sends to `TRIBUTARY_QUEUE_URL`, answers.
-pub async fn webhook(sources: &Sources) -> Result<(), Error> {
+pub async fn webhook(sources: &'static Sources) -> Result<(), Error> {
     log();
-    let queue_url = variable("TRIBUTARY_QUEUE_URL")?;
-    // Whoever faces the internet needs no identity key, so the settings stay locked.
-    let Deployment { settings, stores, secrets, config } = open(sources).await?;
-    let client = aws_sdk_sqs::Client::new(&config);
-    let queue = Queue::new(client, queue_url, Objects::new(&stores));
-    let receiver = Receiver::new(Arc::new(settings), secrets, Arc::new(queue));
-    lambda_http::run(receiver.router()).await
+    serve(Current::new(move || Box::pin(door(sources))).await?).await
+}
+
+/// Answers requests by the router as it is now.
+pub async fn serve(router: Current<Router>) -> Result<(), Error> {
+    let router = &router;
+    lambda_http::run(lambda_http::service_fn(move |request: lambda_http::Request| async move {
+        router.get().await.oneshot(request).await
+    }))
+    .await
 }
 
 /// Structured logs on stdout, written at once: a frozen function flushes nothing.
@@ -105,6 +108,8 @@ pub struct Deployment {
     pub secrets: Secrets,
     /// Region, credentials and endpoints.
     pub config: aws_config::SdkConfig,
+    /// Which settings these are; none when they are in a file.
+    pub version: Option<Version>,
 }
 
 /// Reads the settings, unlocks them, and opens the stores that the environment names.
@@ -117,7 +122,7 @@ pub async fn deployment(sources: &Sources) -> Result<Deployment, Failure> {
 /// The same without the identity key.
 async fn open(sources: &Sources) -> Result<Deployment, Failure> {
     let config = aws_config().await;
-    let settings = read_settings(&config, sources).await?;
+    let (settings, version) = read_settings(&config, sources).await?;
     let names = match &settings.store {
         Some(names) => names.clone(),
         None => StoreSettings {
@@ -129,36 +134,57 @@ async fn open(sources: &Sources) -> Result<Deployment, Failure> {
     let stores = Stores::new(&config, names);
     let secret_store = aws_sdk_secretsmanager::Client::new(&config);
     let secrets = Secrets::new(&settings.folder, Some(secret_store));
-    Ok(Deployment { settings, stores, secrets, config })
+    Ok(Deployment { settings, stores, secrets, config, version })
+}
+
+async fn sync_hub(sources: &Sources) -> Result<Made<Arc<Hub>>, Failure> {
+    let Deployment { settings, stores, secrets, config, version } = deployment(sources).await?;
+    let vault = SecretsManagerVault::of_deployment(aws_sdk_secretsmanager::Client::new(&config));
+    let tokens: Arc<dyn TokenVault> = Arc::new(vault);
+    let hub = Hub::new(Arc::new(settings), &stores, secrets, &tokens, Patience::default())?;
+    Ok((Arc::new(hub), version))
+}
+
+async fn door(sources: &Sources) -> Result<Made<Router>, Failure> {
+    let queue_url = variable("TRIBUTARY_QUEUE_URL")?;
+    // Whoever faces the internet needs no identity key, so the settings stay locked.
+    let Deployment { settings, stores, secrets, config, version } = open(sources).await?;
+    let client = aws_sdk_sqs::Client::new(&config);
+    let queue = Queue::new(client, queue_url, Objects::new(&stores));
+    let receiver = Receiver::new(Arc::new(settings), secrets, Arc::new(queue));
+    Ok((receiver.router(), version))
 }
 
 async fn read_settings(
     config: &aws_config::SdkConfig,
     sources: &Sources,
-) -> Result<Settings, Failure> {
+) -> Result<Made<Settings>, Failure> {
     let place = variable("TRIBUTARY_CONFIG")?;
     let Some((bucket, key)) = place.strip_prefix("s3://").and_then(|place| place.split_once('/'))
     else {
-        return Settings::load(Path::new(&place), sources, Foreign::Skip);
+        return Ok((Settings::load(Path::new(&place), sources, Foreign::Skip)?, None));
     };
     let failed = |error: crate::error::Cause| {
         Failure::landing(format!("reading the settings at {place}"), error)
     };
-    let object = aws_sdk_s3::Client::new(config)
+    let client = aws_sdk_s3::Client::new(config);
+    let object = client
         .get_object()
         .bucket(bucket)
         .key(key)
         .send()
         .await
         .map_err(|error| failed(error.into()))?;
+    let etag = object.e_tag.unwrap_or_default();
     let body = object.body.collect().await.map_err(|error| failed(error.into()))?.to_vec();
     let text = String::from_utf8(body).map_err(|error| failed(error.into()))?;
-    Settings::parse(&text, "", sources, Foreign::Skip)
+    let settings = Settings::parse(&text, "", sources, Foreign::Skip)?;
+    Ok((settings, Some(Version { client, bucket: bucket.into(), key: key.into(), etag })))
 }
 
-struct SyncFunction {
-    hub: Hub,
-    metrics: Option<Metrics>,
+struct SyncFunction<'m> {
+    hub: Arc<Hub>,
+    metrics: Option<&'m Metrics>,
 }
 
 /// What a schedule may say: which connection or stream to read; everything when empty.
@@ -171,7 +197,7 @@ struct Schedule {
 /// What the deliveries of a batch brought, and what they made us ask of the source, by connection.
 type Tallies = Mutex<BTreeMap<String, (Ledger, Calls)>>;
 
-impl SyncFunction {
+impl SyncFunction<'_> {
     async fn handle(&self, event: LambdaEvent<Value>) -> Result<Value, Error> {
         let LambdaEvent { payload, context } = event;
         let budget = Budget::of(
@@ -279,7 +305,7 @@ impl SyncFunction {
 }
 
 /// Tells of each run when it ends, so that a function which is killed later has told of it.
-impl Observer for SyncFunction {
+impl Observer for SyncFunction<'_> {
     fn on(&self, connection: &str, _: &str, progress: Progress<'_>) {
         if let Progress::Finished(run) = progress
             && let Ok(connection) = self.hub.connection(connection)

@@ -9,6 +9,7 @@ use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
     TimeToLiveSpecification,
 };
+use aws_types::service_config::ServiceConfigKey;
 use backon::{BackoffBuilder, ExponentialBuilder};
 
 use crate::config::StoreSettings;
@@ -28,6 +29,14 @@ pub struct Stores {
 /// The AWS settings of this process: region, credentials and endpoints from the environment, as everywhere in AWS.
 pub async fn aws_config() -> SdkConfig {
     aws_config::defaults(BehaviorVersion::latest()).load().await
+}
+
+/// Where a service is to be asked, if not at AWS's own address: `AWS_ENDPOINT_URL_<service>`, or that of all services.
+pub fn endpoint_of(config: &SdkConfig, service: &str) -> Option<String> {
+    let key = ServiceConfigKey::builder().service_id(service).env("AWS_ENDPOINT_URL");
+    let key = key.profile("endpoint_url").build().ok()?;
+    let own = config.service_config().and_then(|settings| settings.load_config(key));
+    own.or_else(|| config.endpoint_url().map(str::to_owned))
 }
 
 impl Stores {

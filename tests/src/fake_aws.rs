@@ -1,4 +1,5 @@
-//! SQS and Secrets Manager on loopback, in memory: the parts of AWS that have no embeddable twin.
+//! SQS, Secrets Manager, `CloudFormation` and Step Functions on loopback, in memory: the parts of AWS that have no
+//! embeddable twin.
 //!
 //! ```no_run
 //! # use e2e::fake_aws::{FakeAws, Failure};
@@ -17,7 +18,10 @@ mod error;
 mod handle;
 mod queue;
 mod secrets;
+mod signed;
 mod sqs;
+mod stacks;
+mod steps;
 #[cfg(test)]
 mod tests;
 
@@ -40,6 +44,9 @@ pub use handle::Queue;
 pub use queue::Message;
 use queue::Queues;
 use secrets::Secrets;
+use stacks::Stacks;
+pub use steps::Script;
+use steps::Steps;
 
 type Answer = Result<Value, AwsError>;
 
@@ -58,12 +65,16 @@ pub enum Failure {
     Throttled,
     /// The caller may not use the key that encrypts the queue or secret.
     AccessDenied,
+    /// The caller's session is over.
+    ExpiredToken,
 }
 
 struct Aws {
     url: String,
     queues: Queues,
     secrets: Secrets,
+    stacks: Stacks,
+    steps: Steps,
     calls: Mutex<HashMap<String, usize>>,
     failures: Mutex<Vec<Armed>>,
 }
@@ -85,6 +96,8 @@ impl FakeAws {
             url: format!("http://{address}"),
             queues: Queues::default(),
             secrets: Secrets::default(),
+            stacks: Stacks::default(),
+            steps: Steps::default(),
             calls: Mutex::default(),
             failures: Mutex::default(),
         });
@@ -101,7 +114,7 @@ impl FakeAws {
         Self { aws, _server: server }
     }
 
-    /// The endpoint of both services.
+    /// The endpoint of all services.
     pub fn url(&self) -> &str {
         &self.aws.url
     }
@@ -132,6 +145,21 @@ impl FakeAws {
     /// Creates the secret, or gives it a new current version.
     pub fn set_secret(&self, name: &str, text: &str) {
         self.aws.secrets.set(name, text);
+    }
+
+    /// Deploys a stack with these parameters and outputs, in place of what it was.
+    pub fn set_stack(&self, name: &str, parameters: &[(&str, &str)], outputs: &[(&str, &str)]) {
+        self.aws.stacks.set(name, parameters, outputs);
+    }
+
+    /// Makes a state machine that goes by a script.
+    pub fn set_state_machine(&self, arn: &str, script: Script) {
+        self.aws.steps.set(arn, script);
+    }
+
+    /// The inputs with which the state machine was started.
+    pub fn executions(&self) -> Vec<Value> {
+        self.aws.steps.inputs()
     }
 
     /// Refuses the next `times` calls of an operation: `SendMessage`, `GetSecretValue`.
@@ -192,7 +220,7 @@ impl Aws {
         Some(armed.failure)
     }
 
-    async fn answer(&self, target: &str, body: &Bytes) -> Answer {
+    async fn answer(&self, headers: &HeaderMap, target: &str, body: &Bytes) -> Answer {
         let (service, operation) = target.split_once('.').unwrap_or_default();
         self.count(operation);
         let sqs = service == "AmazonSQS";
@@ -201,18 +229,38 @@ impl Aws {
         }
         let input: Value = serde_json::from_slice(body)
             .map_err(|error| AwsError::new("SerializationException", error.to_string()))?;
-        if sqs {
-            sqs::answer(self, operation, &input).await
-        } else {
-            self.secrets.answer(operation, &input)
+        match service {
+            "AmazonSQS" => sqs::answer(self, operation, &input).await,
+            "AWSStepFunctions" => {
+                signed::verify(headers, "states", body)?;
+                self.steps.answer(operation, &input)
+            }
+            _ => self.secrets.answer(operation, &input),
         }
+    }
+
+    /// Answers a form, as services of the query protocol take it.
+    fn answer_form(&self, headers: &HeaderMap, body: &Bytes) -> Result<String, AwsError> {
+        let form: HashMap<String, String> =
+            url::form_urlencoded::parse(body).into_owned().collect();
+        let operation = form.get("Action").map_or("", String::as_str);
+        self.count(operation);
+        if let Some(failure) = self.failure(operation) {
+            return Err(AwsError::injected(failure, false));
+        }
+        signed::verify(headers, "cloudformation", body)?;
+        self.stacks.answer(&form)
     }
 }
 
 async fn call(State(aws): State<Arc<Aws>>, headers: HeaderMap, body: Bytes) -> Response {
-    let target = headers.get("x-amz-target");
-    let target = target.and_then(|target| target.to_str().ok());
-    match aws.answer(target.unwrap_or_default(), &body).await {
+    let Some(target) = headers.get("x-amz-target").and_then(|target| target.to_str().ok()) else {
+        return match aws.answer_form(&headers, &body) {
+            Ok(xml) => ([(http::header::CONTENT_TYPE, "text/xml")], xml).into_response(),
+            Err(error) => error.into_xml(),
+        };
+    };
+    match aws.answer(&headers, target, &body).await {
         Ok(answer) => Json(answer).into_response(),
         Err(error) => error.into_response(),
     }

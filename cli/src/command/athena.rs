@@ -10,7 +10,7 @@ use crate::session::Session;
 pub(crate) async fn run(global: &Global, options: &AthenaDdl) -> Result<Exit, Failure> {
     let session = Session::open(global).await?;
     let bucket = options.bucket.clone().unwrap_or_else(|| session.names().bucket.clone());
-    let tables = match session.lake().await {
+    let tables = match session.lake() {
         Ok(place) => lake::tables(&place).await.map_err(Failure::from),
         Err(failure) => Err(failure),
     };

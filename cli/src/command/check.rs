@@ -1,19 +1,21 @@
 //! `tributary check`: whether settings, secrets, credentials and scopes are right, before anything is read.
 
+mod aws;
+
 use std::time::Duration;
 
 use serde::Serialize;
-use shared::config::{Connection, SecretRef};
+use shared::config::{Connection, SecretRef, StoreSettings};
 use shared::error::Error;
 use shared::http::Patience;
 use shared::hub::{Check, Checked, Selection};
 
 use crate::arguments::Global;
+use crate::aws::Deployment;
 use crate::display::{say, say_json};
-use crate::embedded::Options;
 use crate::failure::{Exit, Failure};
 use crate::log::tell;
-use crate::session::{Session, credentials, load};
+use crate::session::{Session, credentials};
 
 /// A person waits: one repetition, not the minutes that a sync would give a source.
 const PATIENCE: Patience = Patience {
@@ -44,6 +46,12 @@ impl Finding {
         Self { what: what.into(), ok: true, note, error: None, scopes: &[], misuse: false }
     }
 
+    /// Something to put right by the operator.
+    fn bad(what: impl Into<String>, error: impl Into<String>) -> Self {
+        let error = Some(error.into());
+        Self { what: what.into(), ok: false, note: None, error, scopes: &[], misuse: true }
+    }
+
     fn of(what: impl Into<String>, result: Result<(), Error>) -> Self {
         let misuse = matches!(result, Err(Error::Config(_)));
         let error = result.err().map(|error| error.chain());
@@ -52,11 +60,25 @@ impl Finding {
 }
 
 pub(crate) async fn run(global: &Global, selection: &Selection) -> Result<Exit, Failure> {
-    let session =
-        Session::open_with(load(global)?, &global.data, Options::default(), PATIENCE).await?;
-    let findings = check(global, &session, selection).await;
-    session.close().await;
-    let findings = findings?;
+    let findings = if global.aws.is_some() {
+        let deployment = Deployment::find(global).await?;
+        let (mut findings, usable) = aws::look(global, &deployment).await?;
+        if usable {
+            let session = Session::open_deployment(global, &deployment, PATIENCE).await?;
+            let checked = check(global, &session, selection, &mut findings).await;
+            session.close().await;
+            checked?;
+        }
+        findings
+    } else {
+        let settings = format!("settings {}", global.config_file().display());
+        let session = Session::open_patiently(global, PATIENCE).await?;
+        let mut findings = vec![Finding::good(settings, None)];
+        let checked = check(global, &session, selection, &mut findings).await;
+        session.close().await;
+        checked?;
+        findings
+    };
     if global.json {
         let ok = findings.iter().all(|finding| finding.ok);
         say_json(&serde_json::json!({ "ok": ok, "checks": findings }))?;
@@ -74,13 +96,13 @@ async fn check(
     global: &Global,
     session: &Session,
     selection: &Selection,
-) -> Result<Vec<Finding>, Failure> {
-    let mut findings = vec![Finding::good(format!("settings {}", global.config.display()), None)];
+    findings: &mut Vec<Finding>,
+) -> Result<(), Failure> {
     // A wrong name on the command line is misuse, and no finding.
     let connections = session.connections(selection)?;
     findings.push(store(global, session).await);
     for connection in connections {
-        let usable = secrets(session, connection, &mut findings).await;
+        let usable = secrets(session, connection, findings).await;
         if session.hub.state().needs_reauthorisation(&connection.name).await? {
             let refused = Error::Unauthorized {
                 what: "the source no longer accepts the saved tokens".to_owned(),
@@ -94,19 +116,22 @@ async fn check(
         let streams = Selection { connection: Some(connection.name.clone()), ..selection.clone() };
         findings.extend(session.hub.check(&streams).await?.into_iter().map(stream));
     }
-    Ok(findings)
+    Ok(())
 }
 
 async fn store(global: &Global, session: &Session) -> Finding {
     let names = session.names();
-    let what = match session.endpoints() {
-        Some(_) => format!("data folder {}", global.data.display()),
-        None => format!("bucket {} and table {}", names.bucket, names.state_table),
+    let what = if session.endpoints().is_some() {
+        format!("data folder {}", global.data.display())
+    } else {
+        let StoreSettings { bucket, state_table, customers_table } = names;
+        format!("bucket {bucket}, tables {state_table} and {customers_table}")
     };
     let (hub, nothing) = (&session.hub, "tributary-check/");
     let reached = async {
         hub.landing().objects().list(nothing).await?;
-        hub.state().standing(nothing, nothing).await.map(drop)
+        hub.state().standing(nothing, nothing).await?;
+        session.reach_customers().await
     };
     Finding::of(what, reached.await)
 }

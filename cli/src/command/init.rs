@@ -1,5 +1,7 @@
 //! `tributary init`: a first settings file, with comments.
 
+pub(super) mod aws;
+
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write as _};
 use std::path::Path;
@@ -16,6 +18,12 @@ const SETTINGS: &str = include_str!("../examples/tributary.toml");
 const SECRETS: &str = include_str!("../examples/env.example");
 
 pub(crate) fn run(global: &Global, init: &Init) -> Result<Exit, Failure> {
+    if !init.source.is_empty() || init.alarm_email.is_some() {
+        return Err(Failure::misuse(
+            "--source and --alarm-email are for deployments in AWS",
+            "add --aws; without it, every source has its example in the file",
+        ));
+    }
     std::fs::create_dir_all(&init.dir).map_err(|error| unwritable(&init.dir, &error))?;
     let settings = init.dir.join("tributary.toml");
     let secrets = init.dir.join(".env.example");
@@ -52,13 +60,19 @@ fn first_settings() -> String {
     settings += "\n# Other sources: take the # away from the lines of those that you have.\n";
     for source in sources().iter().filter(|source| source.facts().name != "zendesk") {
         settings.push('\n');
-        for line in example(source.facts()).lines() {
-            // Words stay words, which are told by their space.
-            let mark = if line.starts_with("# ") || line.is_empty() { "" } else { "#" };
-            settings.extend([mark, line, "\n"]);
-        }
+        settings += &commented(example(source.facts()));
     }
     settings
+}
+
+/// An example as a comment. Words stay words, which are told by their space.
+fn commented(example: &str) -> String {
+    let mut commented = String::new();
+    for line in example.lines() {
+        let mark = if line.starts_with("# ") || line.is_empty() { "" } else { "#" };
+        commented.extend([mark, line, "\n"]);
+    }
+    commented
 }
 
 /// Writes a file unless there is one; whether it did.

@@ -1,7 +1,9 @@
 //! One file per command.
 
 mod athena;
+mod backfill;
 mod check;
+mod config;
 mod customer;
 mod demo;
 mod init;
@@ -13,13 +15,14 @@ mod query;
 mod replay;
 mod resolve;
 mod schema;
+mod secrets;
 mod serve;
 mod status;
 mod streams;
 mod sync;
 mod tables;
 
-use crate::arguments::{Arguments, Command};
+use crate::arguments::{Arguments, Command, Config, Secrets};
 use crate::failure::{Exit, Failure};
 
 /// Runs the command that was asked for.
@@ -27,11 +30,13 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
     let global = &arguments.global;
     match &arguments.command {
         Command::Demo(demo) => demo::run(global, demo).await,
+        Command::Init(init) if global.aws.is_some() => init::aws::run(global, init).await,
         Command::Init(init) => init::run(global, init),
-        Command::Check(selected) => check::run(global, &selected.selection()).await,
+        Command::Check(selected) => Box::pin(check::run(global, &selected.selection())).await,
         Command::Streams(streams) => streams::run(global, streams),
         Command::Preview(preview) => preview::run(global, preview).await,
         Command::Sync(sync) => sync::run(global, sync).await,
+        Command::Backfill(backfill) => backfill::run(global, backfill).await,
         Command::Serve(serve) => serve::run(global, serve).await,
         Command::Customer(customer) => customer::run(global, customer).await,
         Command::Status(selected) => status::run(global, &selected.selection()).await,
@@ -43,6 +48,9 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Pipe(pipe) => pipe::run(global, pipe).await,
         Command::AthenaDdl(options) => athena::run(global, options).await,
         Command::Schema(schema) => schema::run(global, schema),
+        Command::Config(Config::Push) => config::push(global).await,
+        Command::Secrets(Secrets::Put(put)) => secrets::put::run(global, put).await,
+        Command::Secrets(Secrets::List) => secrets::list(global).await,
         Command::New(new) => new::run(global, new),
     }
 }

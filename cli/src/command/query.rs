@@ -38,7 +38,7 @@ pub(crate) async fn run(global: &Global, query: &Query) -> Result<Exit, Failure>
 }
 
 async fn answer(global: &Global, query: &Query, session: &Session) -> Result<Exit, Failure> {
-    let context = context(&session.lake().await?).await?;
+    let context = context(&session.lake()?).await?;
     // Nobody but the committer may write to the tables, and a query makes no other files than the one it is told to.
     let reading = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false);
     let frame =

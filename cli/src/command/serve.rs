@@ -88,7 +88,7 @@ async fn keep_reading(global: &Global, session: &Session, serve: &Serve, watch: 
 }
 
 async fn bring(session: &Session) -> Result<Option<String>, Failure> {
-    Ok(told(&commit(&session.lake().await?).await?))
+    Ok(told(&commit(&session.lake()?).await?))
 }
 
 async fn read(global: &Global, session: &Session, watch: &Watch) {

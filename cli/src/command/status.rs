@@ -7,6 +7,7 @@ use futures_util::future::try_join_all;
 use serde::Serialize;
 use shared::config::Connection;
 use shared::error::Error;
+use shared::http::Patience;
 use shared::hub::{Hub, Selection};
 use shared::landing::DELIVERIES;
 use shared::ledger::Run;
@@ -14,6 +15,8 @@ use shared::schema::Timestamp;
 use shared::state::Standing;
 
 use crate::arguments::Global;
+use crate::aws::Deployment;
+use crate::aws::steps::{Running, running};
 use crate::display::{
     count, grouped, human, instant, outcome, say, say_json, short, since, table, until,
 };
@@ -25,6 +28,8 @@ use crate::session::Session;
 #[derive(Serialize)]
 struct Report<'a> {
     store: Store<'a>,
+    /// Backfills that are under way in AWS.
+    backfills: Vec<Running>,
     connections: Vec<ConnectionReport>,
 }
 
@@ -61,13 +66,28 @@ struct StreamReport {
 }
 
 pub(crate) async fn run(global: &Global, selection: &Selection) -> Result<Exit, Failure> {
-    let session = Session::open(global).await?;
-    let shown = show(global, &session, selection).await;
+    let (session, backfills) = if global.aws.is_some() {
+        let deployment = Deployment::find(global).await?;
+        let session = Session::open_deployment(global, &deployment, Patience::default()).await?;
+        let backfills = running(&deployment).await.unwrap_or_else(|failure| {
+            tell(&format!("warning: {}", failure.what()));
+            Vec::new()
+        });
+        (session, backfills)
+    } else {
+        (Session::open(global).await?, Vec::new())
+    };
+    let shown = show(global, &session, selection, backfills).await;
     session.close().await;
     shown
 }
 
-async fn show(global: &Global, session: &Session, selection: &Selection) -> Result<Exit, Failure> {
+async fn show(
+    global: &Global,
+    session: &Session,
+    selection: &Selection,
+    backfills: Vec<Running>,
+) -> Result<Exit, Failure> {
     session.connections(selection)?;
     let quarantined = quarantined(&session.hub, selection).await?;
     let selected = session.hub.selected(selection)?;
@@ -83,6 +103,7 @@ async fn show(global: &Global, session: &Session, selection: &Selection) -> Resu
             customers_table: &names.customers_table,
             served_by: session.endpoints().filter(|endpoints| endpoints.attached),
         },
+        backfills,
         connections: try_join_all(connections).await?,
     };
     if global.json {
@@ -194,6 +215,9 @@ fn print(report: &Report<'_>) {
                 grouped(connection.quarantined_deliveries)
             ));
         }
+    }
+    for Running { of, since, .. } in &report.backfills {
+        say(format!("a backfill of {of} is under way since {}", since.strftime("%F %TZ")));
     }
     if let Some(endpoints) = report.store.served_by {
         say(format!(

@@ -29,8 +29,7 @@ async fn read(global: &Global, sync: &Sync, session: &Session) -> Result<Exit, F
         tell("interrupted; the next `tributary sync` goes on from the saved cursors");
         return Ok(Exit::Interrupted);
     };
-    let committed =
-        if sync.no_tables { Vec::new() } else { commit(&session.lake().await?).await? };
+    let committed = if sync.no_tables { Vec::new() } else { commit(&session.lake()?).await? };
     if global.json {
         say_json(&json!({ "runs": runs, "committed": committed }))?;
     } else {
@@ -43,7 +42,7 @@ async fn read(global: &Global, sync: &Sync, session: &Session) -> Result<Exit, F
 /// The runs, or none when the operator pressed Ctrl-C.
 ///
 /// A page that was on its way lands again with the next run: a crash, a time-out and this are one case.
-async fn until_interrupted(
+pub(super) async fn until_interrupted(
     session: &Session,
     selection: &Selection,
     budget: Budget,
@@ -60,7 +59,7 @@ async fn until_interrupted(
     Ok(runs)
 }
 
-fn summary(runs: &[Run]) {
+pub(super) fn summary(runs: &[Run]) {
     say(ledger(runs).to_string());
     for remark in remarks(runs) {
         say(remark);

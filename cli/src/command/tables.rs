@@ -22,7 +22,7 @@ pub(crate) async fn run(global: &Global, tables: &Tables) -> Result<Exit, Failur
 }
 
 async fn show(global: &Global, tables: &Tables, session: &Session) -> Result<Exit, Failure> {
-    let place = session.lake().await?;
+    let place = session.lake()?;
     let committed = if tables.commit { commit(&place).await? } else { Vec::new() };
     let housekept = if tables.housekeeping {
         lake::housekeep(&place, tables.keep, Budget::unlimited()).await?

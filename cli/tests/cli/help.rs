@@ -36,8 +36,13 @@ async fn the_help_teaches() {
         "pipe",
         "query",
         "athena-ddl",
+        "backfill",
+        "config push",
+        "secrets list",
+        "secrets put",
     ] {
-        let help = anywhere(&[command, "--help"]).await.expect(0).out;
+        let arguments: Vec<&str> = command.split(' ').chain(["--help"]).collect();
+        let help = anywhere(&arguments).await.expect(0).out;
         assert!(
             help.contains(&format!("tributary {command}")) && help.contains("Example"),
             "{help}"

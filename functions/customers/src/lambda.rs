@@ -1,8 +1,9 @@
 //! The main of the `customers` function.
 
+use axum::Router;
 use shared::customers::Customers;
 use shared::error::Error;
-use shared::lambda::{Deployment, deployment, log};
+use shared::lambda::{Current, Deployment, Made, deployment, log, serve};
 
 use crate::{Auth, router};
 
@@ -10,14 +11,18 @@ use crate::{Auth, router};
 /// stands in front of the function; without it, callers show one of the settings' API keys.
 pub async fn run() -> Result<(), lambda_runtime::Error> {
     log();
-    let Deployment { settings, stores, secrets, .. } = deployment(&[]).await?;
+    serve(Current::new(|| Box::pin(api())).await?).await
+}
+
+async fn api() -> Result<Made<Router>, Error> {
+    let Deployment { settings, stores, secrets, version, .. } = deployment(&[]).await?;
     let recognition = settings.recognition().ok_or_else(|| {
         Error::config("identity_key is missing; nobody can be recognised without it")
     })?;
     let auth = match std::env::var("TRIBUTARY_AUTH").as_deref() {
         Ok("iam") => Auth::Trusted,
         Ok(other) => {
-            return Err(Error::config(format!("TRIBUTARY_AUTH is {other:?}; write iam")).into());
+            return Err(Error::config(format!("TRIBUTARY_AUTH is {other:?}; write iam")));
         }
         Err(_) => Auth::of(&settings, &secrets).await?.ok_or_else(|| {
             Error::config(
@@ -26,5 +31,5 @@ pub async fn run() -> Result<(), lambda_runtime::Error> {
             )
         })?,
     };
-    lambda_http::run(router(Customers::new(&stores, recognition), auth)).await
+    Ok((router(Customers::new(&stores, recognition), auth), version))
 }

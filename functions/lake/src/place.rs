@@ -15,6 +15,7 @@ use object_store::{
     CredentialProvider, ObjectMeta, ObjectStore, ObjectStoreExt as _, PutMode, PutOptions,
     PutPayload,
 };
+use shared::stores::endpoint_of;
 use url::Url;
 
 use crate::error::LakeError;
@@ -35,10 +36,10 @@ impl Place {
             .with_bucket_name(bucket)
             .with_region(config.region().map_or("us-east-1", |region| region.as_ref()))
             .with_conditional_put(S3ConditionalPut::ETagMatch);
-        if let Some(endpoint) = config.endpoint_url() {
+        if let Some(endpoint) = endpoint_of(config, "s3") {
             builder = builder
-                .with_endpoint(endpoint)
                 .with_allow_http(endpoint.starts_with("http://"))
+                .with_endpoint(endpoint)
                 .with_virtual_hosted_style_request(false);
         }
         if let Some(provider) = config.credentials_provider() {

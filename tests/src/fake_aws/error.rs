@@ -25,6 +25,20 @@ impl AwsError {
         Self { query_code: Some(code), ..Self::new(kind, message) }
     }
 
+    /// With the status of those that may not do what they asked for.
+    pub(super) fn forbidden(self) -> Self {
+        Self { status: StatusCode::FORBIDDEN, ..self }
+    }
+
+    /// As a service of the query protocol says it.
+    pub(super) fn into_xml(self) -> Response {
+        let Self { status, kind, message, .. } = self;
+        let xml = format!(
+            "<ErrorResponse><Error><Type>Sender</Type><Code>{kind}</Code><Message>{message}</Message></Error></ErrorResponse>"
+        );
+        (status, [(http::header::CONTENT_TYPE, "text/xml")], xml).into_response()
+    }
+
     pub(super) fn injected(failure: Failure, sqs: bool) -> Self {
         match (failure, sqs) {
             (Failure::Internal, _) => Self {
@@ -45,6 +59,10 @@ impl AwsError {
             ),
             (Failure::AccessDenied, false) => {
                 Self::new("AccessDeniedException", "Access to KMS is not allowed")
+            }
+            (Failure::ExpiredToken, _) => {
+                let message = "The security token included in the request is expired";
+                Self::new("ExpiredTokenException", message).forbidden()
             }
         }
     }

@@ -2,11 +2,15 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use std::path::Path;
+use std::process::Stdio;
+
 use serde_json::{Value, json};
 use shared::stores::Stores;
 use simulator::zendesk::Delivery;
 use simulator::{ConnectionKeys, Simulator, Zendesk};
 use tempfile::TempDir;
+use tokio::process::Command;
 
 use super::built;
 use crate::account::{Account, REGION};
@@ -40,16 +44,22 @@ const IDENTITY_KEY_IS: &str = "identity_key = { secret = \"tributary/identity-ke
 impl Cloud {
     /// An account whose bucket holds the settings of a helpdesk and whose secret store holds its credentials.
     pub async fn start(company: simulator::Settings) -> Self {
-        let simulator = Simulator::start(company).await.expect("the simulator starts");
-        let settings = settings(simulator.zendesk());
-        let cloud = Self::around(simulator, "helpdesk").await;
+        let cloud = Self::bare(company).await;
         let desk = cloud.desk();
         let token = json!({"token": desk.api_token()}).to_string();
         let webhook = json!({"current": desk.webhook_secret()}).to_string();
+        let settings = settings(desk);
+        cloud.aws.set_secret("tributary/identity-key", IDENTITY_KEY);
         cloud.aws.set_secret(&format!("tributary/helpdesk-sync/{CONNECTION}"), &token);
         cloud.aws.set_secret(&format!("tributary/helpdesk-webhook/{CONNECTION}"), &webhook);
         cloud.put_settings(&settings).await;
         cloud
+    }
+
+    /// An account with a bucket and tables, and nothing in them.
+    pub async fn bare(company: simulator::Settings) -> Self {
+        let simulator = Simulator::start(company).await.expect("the simulator starts");
+        Self::around(simulator, "helpdesk").await
     }
 
     /// An account with a connection to each of a system's faces, named like its source.
@@ -59,6 +69,7 @@ impl Cloud {
         connections: impl IntoIterator<Item = ConnectionKeys>,
     ) -> Self {
         let cloud = Self::around(simulator, system).await;
+        cloud.aws.set_secret("tributary/identity-key", IDENTITY_KEY);
         let mut settings = IDENTITY_KEY_IS.to_owned();
         for ConnectionKeys { source, mut keys, secrets } in connections {
             for (name, text) in secrets {
@@ -80,7 +91,6 @@ impl Cloud {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let account = Account::open(&data_folder(folder.path())).await;
         let aws = FakeAws::start().await;
-        aws.set_secret("tributary/identity-key", IDENTITY_KEY);
         let queue = aws.create_queue(&format!("tributary-{system}-deliveries"));
         Self { simulator, aws, queue, folder, account, watchers: Mutex::default() }
     }
@@ -159,11 +169,44 @@ impl Cloud {
         (function, asked)
     }
 
+    /// The folder of an operator of this account.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// `tributary` in that folder with these arguments, not yet started: the account by its endpoints, and nothing else of
+    /// the test's environment.
+    pub fn tributary(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(built("tributary"));
+        command
+            .env_clear()
+            .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
+            .env("AWS_ENDPOINT_URL", self.aws.url())
+            .env("AWS_ENDPOINT_URL_S3", self.account.s3())
+            .env("AWS_ENDPOINT_URL_DYNAMODB", self.account.dynamodb())
+            .env("AWS_ACCESS_KEY_ID", "local")
+            .env("AWS_SECRET_ACCESS_KEY", "local")
+            .env("AWS_REGION", REGION)
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .current_dir(self.folder())
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
+        command
+    }
+
     /// The request by which the helpdesk sends a delivery, signed now.
     pub fn request(&self, delivery: &Delivery) -> Value {
+        self.request_to(CONNECTION, delivery)
+    }
+
+    /// The same, to another connection.
+    pub fn request_to(&self, connection: &str, delivery: &Delivery) -> Value {
         let signed = delivery.signed(self.desk().webhook_secret(), jiff::Timestamp::now());
         let headers: Vec<_> = signed.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        http_v2_event("POST", &format!("/webhooks/{CONNECTION}"), &headers, &delivery.body)
+        http_v2_event("POST", &format!("/webhooks/{connection}"), &headers, &delivery.body)
     }
 
     /// Everything in the stores.

@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout, reason = "figures worth reading beside a passed test")]
 
 mod attached;
+mod aws;
 mod crash_points;
 mod every_function;
 mod killed;

@@ -17,8 +17,15 @@ use crate::session::{Session, load};
 use company::Company;
 
 pub(crate) async fn run(global: &Global, demo: &Demo) -> Result<Exit, Failure> {
+    if global.aws.is_some() {
+        return Err(Failure::misuse(
+            "the demo runs on this machine only",
+            "leave --aws away; docs/deploy.md tells how to deploy",
+        ));
+    }
     let company = Company::start(&global.data.join("demo"), demo).await?;
-    let own = Global { config: company.settings(), data: company.folder.clone(), ..global.clone() };
+    let own =
+        Global { config: Some(company.settings()), data: company.folder.clone(), ..global.clone() };
     // The demo's data can be made again; without waiting for the disk it is made sooner.
     let options = Options { durability: Durability::Relaxed, ..Options::default() };
     let session =

@@ -83,7 +83,7 @@ pub(super) async fn tell_story(
     report.quarantine = groups(session, &Selection::default(), 0, false).await?;
     report.people = recognised(session, company).await?;
     aloud("5/5  bringing what landed into the tables");
-    let place = session.lake().await?;
+    let place = session.lake()?;
     report.committed = commit(&place).await?;
     report.tables = lake::tables(&place).await?;
     report.seconds = started.elapsed().as_secs_f64();

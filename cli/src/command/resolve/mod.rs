@@ -67,7 +67,7 @@ async fn all(global: &Global, resolve: &Resolve, session: &Session) -> Result<Ex
             "name one in the settings: identity_key = { env = \"TRIBUTARY_IDENTITY_KEY\" }",
         ));
     };
-    let place = session.lake().await?;
+    let place = session.lake()?;
     commit(&place).await?;
     let records = records(&place).await?;
     let rulings = landing.people().all_rulings().await?;

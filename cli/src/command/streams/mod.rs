@@ -42,7 +42,7 @@ pub(crate) fn run(global: &Global, asked: &Streams) -> Result<Exit, Failure> {
         return Ok(Exit::Success);
     }
     // The list is for choosing, so it does not insist on settings; wrong ones are said all the same.
-    let settings = if global.config.exists() { Some(load(global)?) } else { None };
+    let settings = if global.config_file().exists() { Some(load(global)?) } else { None };
     if global.json {
         let sources: Vec<Value> =
             known.iter().map(|known| document(known, settings.as_ref())).collect();
