@@ -65,7 +65,7 @@ pub(crate) async fn run(people: usize, lookups: usize) {
     let options = Options { durability: Durability::Relaxed, ..Options::default() };
     let embedded = Embedded::open(folder.path(), options).await.expect("stores open");
     let (s3, dynamodb) = (embedded.s3_client(), embedded.dynamodb_client());
-    let stores = Stores { s3, dynamodb, names: e2e::stand::store_names() };
+    let stores = Stores { s3, dynamodb, names: e2e::account::store_names() };
     stores.create_missing().await.expect("bucket and tables");
     let pseudonyms = Pseudonyms::new("secret of the benchmark".into());
     let recognition = Recognition::new(IdentitySettings::default(), pseudonyms.clone());

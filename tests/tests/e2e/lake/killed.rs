@@ -49,7 +49,7 @@ impl Landing {
         for key in landed.keys.iter().filter(|key| !key.starts_with("raw/")) {
             let (bytes, _) = objects.read(key).await.expect("an object");
             let half = halves.iter().map(Vec::len).sum::<usize>() % 2;
-            halves[half].push((key.clone(), bytes.to_vec()));
+            halves[half].push((key.clone(), bytes));
         }
         Self { stand, landed, halves }
     }
