@@ -3,11 +3,12 @@
 use std::process::Output;
 use std::time::Duration;
 
+use e2e::account::store_names;
 use e2e::fake_aws::{Failure, Script};
 use e2e::lambda_runtime::schedule_event;
 use e2e::process::cloud::Cloud;
 use e2e::process::terminate;
-use e2e::stand::{settled, store_names};
+use e2e::stand::settled;
 use serde_json::{Value, json};
 use simulator::zendesk::NewTicket;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
