@@ -114,6 +114,12 @@ pub(crate) enum Command {
                       Examples:\n  tributary resolve\n  tributary resolve --no-compare --json"
     )]
     Resolve(Resolve),
+    /// Makes again what each record says about who it is: after a change of `[identity.evidence]` or of the key.
+    #[command(
+        after_help = "Until it is done, records that have it and records that have not may miss each other. Interrupted, run it again.\n\n\
+                      Example, after a change of the settings:\n  tributary recognise\n  tributary resolve"
+    )]
+    Recognise,
     /// Prints the statements that make the tables known to Amazon Athena.
     #[command(after_help = "Example:\n  tributary athena-ddl --database customers > customers.sql")]
     AthenaDdl(AthenaDdl),

@@ -9,6 +9,7 @@ mod new;
 mod preview;
 mod quarantine;
 mod query;
+mod recognise;
 mod replay;
 mod resolve;
 mod schema;
@@ -38,6 +39,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Replay(selected) => replay::run(global, &selected.selection()).await,
         Command::Tables(tables) => tables::run(global, tables).await,
         Command::Query(query) => query::run(global, query).await,
+        Command::Recognise => recognise::run(global).await,
         Command::Resolve(resolve) => resolve::run(global, resolve).await,
         Command::AthenaDdl(options) => athena::run(global, options).await,
         Command::Schema(schema) => schema::run(global, schema),

@@ -171,7 +171,7 @@ fn report(global: &Global, outcome: &Outcome) -> Result<Exit, Failure> {
             "{} people differ between the tables and the live answer",
             outcome.differences.len()
         ),
-        "if records landed meanwhile, run it again; otherwise `tributary replay` lands them anew",
+        "if records landed meanwhile, run it again; after a change of the settings, first `tributary recognise`",
     ))
 }
 
