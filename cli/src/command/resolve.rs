@@ -1,16 +1,19 @@
 //! `tributary resolve`: who is who by all the tables, beside the live answer.
 
+mod alike;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Instant;
 
 use lake::Place;
-use people::candidates::{self, Plan};
+use people::candidates;
 use serde::Serialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 use shared::clock;
 use shared::identity::{
-    Candidate, Evidence, Member, Partition, People, Person, Ranks, Recognition, solve, survivors,
+    Candidate, Evidence, Member, Override, Partition, People, Person, Ranks, Recognition, solve,
+    survivors,
 };
 use shared::schema::{
     ContactType, Known, PersonName, PersonRecord, Provenance, RecordKey, Timestamp,
@@ -74,6 +77,8 @@ struct Outcome {
     households: usize,
     refused: usize,
     likely: usize,
+    /// Pairs that look alike enough to be joined where the rules allow it.
+    alike: usize,
     shared_identifiers: usize,
     overflowed_identifiers: usize,
     solve_seconds: f64,
@@ -100,19 +105,35 @@ async fn all(global: &Global, resolve: &Resolve, session: &Session) -> Result<Ex
     let place = session.lake().await?;
     commit(&place).await?;
     let records = records(&place).await?;
-    let rulings = landing.people().all_rulings().await?;
+    let rules = &recognition.settings.rules;
+    let (kept, mut rulings): (Vec<Override>, Vec<Override>) =
+        landing.people().all_rulings().await?.into_iter().partition(alike::is_alike);
     let started = Instant::now();
     let evidence = evidence(&records, recognition)?;
-    let partition = solve(&evidence, &rulings, &recognition.settings.rules);
-    let solve_seconds = started.elapsed().as_secs_f64();
+    let mut partition = solve(&evidence, &rulings, rules);
+    let mut solve_seconds = started.elapsed().as_secs_f64();
     let resolved_at = clock::now();
+    let likely =
+        if resolve.no_candidates { Vec::new() } else { alike::likely(&records, &partition)? };
+    let joined = match recognition.settings.join_candidates_above {
+        None => Vec::new(),
+        Some(threshold) if resolve.no_candidates => alike::still_above(threshold, &kept),
+        Some(threshold) => alike::above(threshold, &likely, rules.most_records, resolved_at)?,
+    };
+    alike::keep(landing, &kept, &joined).await?;
+    let alike = joined.len();
+    if alike > 0 {
+        let started = Instant::now();
+        rulings.extend(joined);
+        partition = solve(&evidence, &rulings, rules);
+        solve_seconds += started.elapsed().as_secs_f64();
+    }
     let links = links(&partition, resolved_at);
     let by_key: HashMap<&RecordKey, &Record> =
         records.iter().map(|record| (&record.provenance.record_key, record)).collect();
-    let likely = if resolve.no_candidates { Vec::new() } else { likely(&records, &partition)? };
     let people = people_rows(&partition, &by_key, &recognition.settings.trust, resolved_at);
-    let mut doubts = refused(&partition.candidates, resolved_at);
-    doubts.extend(likely.iter().map(|candidate| Doubt::likely(candidate, resolved_at)));
+    let doubts = doubts(&partition, &likely, resolved_at);
+    let likely = doubts.iter().filter(|doubt| doubt.reason == ALIKE).count();
     lake::replace(&place, lake::PERSON_LINKS, &links).await?;
     lake::replace(&place, lake::PEOPLE, &people).await?;
     lake::replace(&place, lake::PERSON_CANDIDATES, &doubts).await?;
@@ -126,7 +147,8 @@ async fn all(global: &Global, resolve: &Resolve, session: &Session) -> Result<Ex
         people: partition.people.len(),
         households: partition.households.len(),
         refused: partition.candidates.len(),
-        likely: likely.len(),
+        likely,
+        alike,
         shared_identifiers: partition.shared.len(),
         overflowed_identifiers: partition.overflowed.len(),
         solve_seconds,
@@ -150,6 +172,12 @@ fn report(global: &Global, outcome: &Outcome) -> Result<Exit, Failure> {
             count(outcome.refused),
             count(outcome.likely)
         ));
+        if outcome.alike > 0 {
+            say(format!(
+                "{} pairs look alike enough to be joined where the rules allow it",
+                count(outcome.alike)
+            ));
+        }
         for Difference { person_id, in_tables, live } in outcome.differences.iter().take(SHOWN) {
             say(format!("differs: {person_id} has {in_tables:?} in the tables, and live {live:?}"));
         }
@@ -322,87 +350,59 @@ struct Doubt {
 
 /// The tier of pairs that only look alike.
 const LIKELY: u8 = 4;
+/// The reason of pairs that nothing but their likeness speaks for.
+const ALIKE: &str = "alike";
 
-impl Doubt {
-    fn likely(candidate: &candidates::Candidate, resolved_at: Timestamp) -> Self {
-        Self {
-            record_key: candidate.a.to_string(),
-            other_key: candidate.b.to_string(),
-            namespace: None,
-            reason: "alike".to_owned(),
-            tier: LIKELY,
-            bits: Some(candidate.bits),
-            probability: Some(candidate.probability),
-            model: Some(candidate.model.to_string()),
-            resolved_at,
-        }
-    }
-}
-
-fn refused(refused: &[Candidate], resolved_at: Timestamp) -> Vec<Doubt> {
-    let doubt = |candidate: &Candidate| Doubt {
-        record_key: candidate.one.to_string(),
-        other_key: candidate.other.to_string(),
-        namespace: candidate.via.map(|via| via.namespace.to_string()),
-        reason: candidate.reason.as_str().to_owned(),
-        tier: candidate.strength.tier,
-        bits: None,
-        probability: None,
-        model: None,
-        resolved_at,
-    };
-    refused.iter().map(doubt).collect()
-}
-
-/// Pairs of different people whose names, dates and addresses look alike.
-fn likely(
-    records: &[Record],
+/// What may be one person and was not joined: what the rules refused, then what only looks alike.
+fn doubts(
     partition: &Partition,
-) -> Result<Vec<candidates::Candidate>, Failure> {
+    likely: &[candidates::Candidate],
+    resolved_at: Timestamp,
+) -> Vec<Doubt> {
+    let found: HashMap<(&str, &str), &candidates::Candidate> =
+        likely.iter().map(|pair| ((pair.a.as_str(), pair.b.as_str()), pair)).collect();
+    let of = |refused: &Candidate| {
+        let pair = found.get(&(refused.one.as_str(), refused.other.as_str()));
+        pair.copied().filter(|_| refused.strength.tier == LIKELY)
+    };
+    let mut doubts: Vec<Doubt> = partition
+        .candidates
+        .iter()
+        .map(|refused| Doubt {
+            record_key: refused.one.to_string(),
+            other_key: refused.other.to_string(),
+            namespace: refused.via.map(|via| via.namespace.to_string()),
+            reason: refused.reason.as_str().to_owned(),
+            tier: refused.strength.tier,
+            bits: of(refused).map(|pair| pair.bits),
+            probability: of(refused).map(|pair| pair.probability),
+            model: of(refused).map(|pair| pair.model.to_string()),
+            resolved_at,
+        })
+        .collect();
+    let refused: BTreeSet<(&str, &str)> = partition
+        .candidates
+        .iter()
+        .filter(|refused| refused.strength.tier == LIKELY)
+        .map(|refused| (refused.one.as_str(), refused.other.as_str()))
+        .collect();
     let by_record = partition.by_record();
-    let living = records.iter().filter(|record| !record.provenance.deleted);
-    let table = candidates::People {
-        records: living.map(comparable).collect(),
-        ..candidates::People::default()
-    };
-    let found = candidates::candidates(&table, &Plan::default())
-        .map_err(|error| Failure::failed(error.to_string(), "this is a bug; please report it"))?;
     let person = |key: &str| Some(by_record.get(&key.parse::<RecordKey>().ok()?)?.person_id);
-    let mut pairs = found.candidates;
-    pairs.retain(|pair| person(&pair.a) != person(&pair.b));
-    Ok(pairs)
-}
-
-fn comparable(record: &Record) -> candidates::Person {
-    let Record { provenance, person } = record;
-    let point =
-        |kind: ContactType| person.contact_points.iter().find(move |point| point.r#type == kind);
-    let reached = |kind| point(kind).and_then(|point| Some(point.normalised.as_ref()?.into()));
-    let address = point(ContactType::Address);
-    let text = |field: &Known<String>| field.value().map(Into::into);
-    let (given, family) = match (person.name.given.value(), person.name.full.value()) {
-        (None, Some(full)) => match full.rsplit_once(' ') {
-            Some((given, family)) => (Some(given.into()), Some(family.into())),
-            None => (Some(full.into()), None),
-        },
-        _ => (text(&person.name.given), text(&person.name.family)),
-    };
-    candidates::Person {
-        key: provenance.record_key.as_str().into(),
-        source: provenance.connection_id.clone(),
-        given,
-        family,
-        birth_date: person.birth_date.value().map(|date| date.to_string().into()),
-        house_number: None,
-        lines: address
-            .map(|point| point.lines.iter().map(Into::into).collect())
-            .unwrap_or_default(),
-        locality: address.and_then(|point| text(&point.locality)),
-        postal_code: address.and_then(|point| text(&point.postal_code)),
-        region: address.and_then(|point| text(&point.region)),
-        phone: reached(ContactType::Phone),
-        email: reached(ContactType::Email),
-    }
+    let open = likely.iter().filter(|pair| {
+        !refused.contains(&(pair.a.as_str(), pair.b.as_str())) && person(&pair.a) != person(&pair.b)
+    });
+    doubts.extend(open.map(|pair| Doubt {
+        record_key: pair.a.to_string(),
+        other_key: pair.b.to_string(),
+        namespace: None,
+        reason: ALIKE.to_owned(),
+        tier: LIKELY,
+        bits: Some(pair.bits),
+        probability: Some(pair.probability),
+        model: Some(pair.model.to_string()),
+        resolved_at,
+    }));
+    doubts
 }
 
 /// Asks the live answer for every person, some at a time.

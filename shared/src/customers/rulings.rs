@@ -149,10 +149,7 @@ impl Customers {
 
     /// Writes a ruling down, first for the audit; says who holds the named records now.
     async fn rule(&self, ruling: Ruling, signed: Signed) -> Result<Ruled, CustomersError> {
-        let named: BTreeSet<RecordKey> = match &ruling {
-            Ruling::Link(records) => records.iter().cloned().collect(),
-            Ruling::NeverLink(groups) => groups.iter().flatten().cloned().collect(),
-        };
+        let named = ruling.records();
         if named.len() > MOST_RULED {
             return Err(too_many("record_keys"));
         }

@@ -198,10 +198,13 @@ impl Walk<'_> {
             }
         }
         for ruled in &self.overrides {
-            if let Ruling::Link(records) = &ruled.ruling
-                && records.iter().any(|record| self.reached.contains(record))
-            {
-                next.extend(records.iter().cloned());
+            let joined: Vec<&RecordKey> = match &ruled.ruling {
+                Ruling::Link(records) => records.iter().collect(),
+                Ruling::Alike(likeness) => vec![&likeness.one, &likeness.other],
+                Ruling::NeverLink(_) => continue,
+            };
+            if joined.iter().any(|record| self.reached.contains(*record)) {
+                next.extend(joined.into_iter().cloned());
             }
         }
         next.retain(|record| !self.reached.contains(record));

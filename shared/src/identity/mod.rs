@@ -53,7 +53,7 @@ pub use ids::{aliases, person_id_of};
 pub use key::{IdentifierKey, IdentifierKeyError, IdentityKey};
 pub use live::{Carriers, People, Surroundings};
 pub use names::{Agreement, Name};
-pub use overrides::{Override, Ruling};
+pub use overrides::{Likeness, Override, Ruling};
 pub use partition::{Candidate, Household, Partition, Person, Reason, Strength};
 pub use qualify::{Qualified, qualify};
 pub use recognition::{IdentitySettings, Recognition};

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem, Update};
 use serde::{Deserialize, Serialize};
 
+use super::Override;
 use super::live::{People, json, rulings};
-use super::{Override, Ruling};
 use crate::clock;
 use crate::error::{Error, json_reason};
 use crate::items::{ItemKey, Items, Range, Reading, text, text_of};
@@ -38,14 +38,6 @@ fn untold() -> ItemKey {
     ItemKey::new(RULINGS, "untold")
 }
 
-/// Every record that a ruling names, once.
-fn named_by(ruling: &Ruling) -> BTreeSet<RecordKey> {
-    match ruling {
-        Ruling::Link(records) => records.iter().cloned().collect(),
-        Ruling::NeverLink(groups) => groups.iter().flatten().cloned().collect(),
-    }
-}
-
 impl People {
     /// Writes down what a steward decided, under every record that it names; a second time changes nothing.
     pub async fn rule(&self, ruled: &Override) -> Result<(), Error> {
@@ -73,7 +65,7 @@ impl People {
         listing: TransactWriteItem,
         at: Timestamp,
     ) -> Result<(), Error> {
-        let records = named_by(&ruled.ruling);
+        let records = ruled.ruling.records();
         if records.len() > MOST_RULED {
             return Err(Error::Config(format!(
                 "a ruling names at most {MOST_RULED} records, and this one {}",
