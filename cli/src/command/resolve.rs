@@ -1,23 +1,18 @@
 //! `tributary resolve`: who is who by all the tables, beside the live answer.
 
 mod alike;
+mod rows;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::time::Instant;
 
 use lake::Place;
-use people::candidates;
 use serde::Serialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 use shared::clock;
-use shared::identity::{
-    Candidate, Evidence, Member, Override, Partition, People, Person, Ranks, Recognition, solve,
-    survivors,
-};
-use shared::schema::{
-    ContactType, Known, PersonName, PersonRecord, Provenance, RecordKey, Timestamp,
-};
+use shared::identity::{Evidence, Override, Partition, People, Recognition, solve};
+use shared::schema::{PersonRecord, Provenance, RecordKey};
 use uuid::Uuid;
 
 use crate::arguments::{Global, Resolve};
@@ -128,12 +123,12 @@ async fn all(global: &Global, resolve: &Resolve, session: &Session) -> Result<Ex
         partition = solve(&evidence, &rulings, rules);
         solve_seconds += started.elapsed().as_secs_f64();
     }
-    let links = links(&partition, resolved_at);
+    let links = rows::links(&partition, resolved_at);
     let by_key: HashMap<&RecordKey, &Record> =
         records.iter().map(|record| (&record.provenance.record_key, record)).collect();
-    let people = people_rows(&partition, &by_key, &recognition.settings.trust, resolved_at);
-    let doubts = doubts(&partition, &likely, resolved_at);
-    let likely = doubts.iter().filter(|doubt| doubt.reason == ALIKE).count();
+    let people = rows::people(&partition, &by_key, &recognition.settings.trust, resolved_at);
+    let doubts = rows::doubts(&partition, &likely, resolved_at);
+    let likely = doubts.iter().filter(|doubt| doubt.reason == rows::ALIKE).count();
     lake::replace(&place, lake::PERSON_LINKS, &links).await?;
     lake::replace(&place, lake::PEOPLE, &people).await?;
     lake::replace(&place, lake::PERSON_CANDIDATES, &doubts).await?;
@@ -231,178 +226,6 @@ fn evidence(records: &[Record], recognition: &Recognition) -> Result<Vec<Evidenc
             .map_err(|invalid| Failure::failed(invalid.to_string(), "check identity_key"))
     });
     evidence.collect()
-}
-
-/// A row of `person_links`.
-#[derive(Serialize)]
-struct Link<'a> {
-    record_key: &'a RecordKey,
-    person_id: Uuid,
-    anchor_key: &'a RecordKey,
-    source: String,
-    connection_id: String,
-    confidence: u8,
-    resolved_at: Timestamp,
-}
-
-fn links(partition: &Partition, resolved_at: Timestamp) -> Vec<Link<'_>> {
-    let links = partition.people.iter().flat_map(|person| {
-        person.records.iter().map(move |record_key| Link {
-            record_key,
-            person_id: person.person_id,
-            anchor_key: &person.anchor,
-            source: record_key.source().into_owned(),
-            connection_id: record_key.connection().into_owned(),
-            confidence: person.confidence(),
-            resolved_at,
-        })
-    });
-    links.collect()
-}
-
-/// A row of `people`.
-#[derive(Serialize)]
-struct PersonRow {
-    person_id: Uuid,
-    records: usize,
-    confidence: u8,
-    full_name: Option<String>,
-    given_name: Option<String>,
-    family_name: Option<String>,
-    birth_date: Option<String>,
-    language: Option<String>,
-    time_zone: Option<String>,
-    party_type: Option<String>,
-    account_key: Option<String>,
-    emails: BTreeSet<String>,
-    phones: BTreeSet<String>,
-    households: Vec<String>,
-    resolved_at: Timestamp,
-}
-
-fn people_rows(
-    partition: &Partition,
-    records: &HashMap<&RecordKey, &Record>,
-    trust: &Ranks,
-    resolved_at: Timestamp,
-) -> Vec<PersonRow> {
-    let mut households: BTreeMap<Uuid, Vec<String>> = BTreeMap::new();
-    for household in &partition.households {
-        for person in &household.people {
-            households.entry(*person).or_default().push(household.via.to_string());
-        }
-    }
-    let row = |person: &Person| {
-        let members = person.records.iter().filter_map(|key| records.get(key));
-        let members: Vec<Member<'_>> = members
-            .map(|record| Member { provenance: &record.provenance, record: &record.person })
-            .collect();
-        let known = survivors(&members, trust);
-        let name = known.name.value();
-        let part = |part: fn(&PersonName) -> &Known<String>| {
-            name.and_then(|name| part(name).value().cloned())
-        };
-        let reached = |kind: ContactType| {
-            let points = known.contact_points.iter().filter(|point| point.value.r#type == kind);
-            points.filter_map(|point| point.value.normalised.clone()).collect()
-        };
-        PersonRow {
-            person_id: person.person_id,
-            records: person.records.len(),
-            confidence: person.confidence(),
-            full_name: part(|name| &name.full).or_else(|| name.and_then(written_out)),
-            given_name: part(|name| &name.given),
-            family_name: part(|name| &name.family),
-            birth_date: known.birth_date.value().map(ToString::to_string),
-            language: known.language.value().map(ToString::to_string),
-            time_zone: known.time_zone.value().cloned(),
-            party_type: known.party_type.value().map(ToString::to_string),
-            account_key: known.account_key.value().map(ToString::to_string),
-            emails: reached(ContactType::Email),
-            phones: reached(ContactType::Phone),
-            households: households.get(&person.person_id).cloned().unwrap_or_default(),
-            resolved_at,
-        }
-    };
-    partition.people.iter().map(row).collect()
-}
-
-/// The parts of a name that is kept in parts, as one.
-fn written_out(name: &PersonName) -> Option<String> {
-    let parts = [&name.given, &name.family].into_iter().filter_map(|part| part.value());
-    let parts: Vec<&str> = parts.map(String::as_str).collect();
-    (!parts.is_empty()).then(|| parts.join(" "))
-}
-
-/// A row of `person_candidates`.
-#[derive(Serialize)]
-struct Doubt {
-    record_key: String,
-    other_key: String,
-    namespace: Option<String>,
-    reason: String,
-    tier: u8,
-    bits: Option<f64>,
-    probability: Option<f64>,
-    model: Option<String>,
-    resolved_at: Timestamp,
-}
-
-/// The tier of pairs that only look alike.
-const LIKELY: u8 = 4;
-/// The reason of pairs that nothing but their likeness speaks for.
-const ALIKE: &str = "alike";
-
-/// What may be one person and was not joined: what the rules refused, then what only looks alike.
-fn doubts(
-    partition: &Partition,
-    likely: &[candidates::Candidate],
-    resolved_at: Timestamp,
-) -> Vec<Doubt> {
-    let found: HashMap<(&str, &str), &candidates::Candidate> =
-        likely.iter().map(|pair| ((pair.a.as_str(), pair.b.as_str()), pair)).collect();
-    let of = |refused: &Candidate| {
-        let pair = found.get(&(refused.one.as_str(), refused.other.as_str()));
-        pair.copied().filter(|_| refused.strength.tier == LIKELY)
-    };
-    let mut doubts: Vec<Doubt> = partition
-        .candidates
-        .iter()
-        .map(|refused| Doubt {
-            record_key: refused.one.to_string(),
-            other_key: refused.other.to_string(),
-            namespace: refused.via.map(|via| via.namespace.to_string()),
-            reason: refused.reason.as_str().to_owned(),
-            tier: refused.strength.tier,
-            bits: of(refused).map(|pair| pair.bits),
-            probability: of(refused).map(|pair| pair.probability),
-            model: of(refused).map(|pair| pair.model.to_string()),
-            resolved_at,
-        })
-        .collect();
-    let refused: BTreeSet<(&str, &str)> = partition
-        .candidates
-        .iter()
-        .filter(|refused| refused.strength.tier == LIKELY)
-        .map(|refused| (refused.one.as_str(), refused.other.as_str()))
-        .collect();
-    let by_record = partition.by_record();
-    let person = |key: &str| Some(by_record.get(&key.parse::<RecordKey>().ok()?)?.person_id);
-    let open = likely.iter().filter(|pair| {
-        !refused.contains(&(pair.a.as_str(), pair.b.as_str())) && person(&pair.a) != person(&pair.b)
-    });
-    doubts.extend(open.map(|pair| Doubt {
-        record_key: pair.a.to_string(),
-        other_key: pair.b.to_string(),
-        namespace: None,
-        reason: ALIKE.to_owned(),
-        tier: LIKELY,
-        bits: Some(pair.bits),
-        probability: Some(pair.probability),
-        model: Some(pair.model.to_string()),
-        resolved_at,
-    }));
-    doubts
 }
 
 /// Asks the live answer for every person, some at a time.
