@@ -42,7 +42,7 @@ SYNC = LOG | KEY | {
     ("dynamodb:BatchGetItem", "CustomersTable"): "records.rs: known; live.rs: read",
     ("dynamodb:Query", "CustomersTable"): "live.rs: carriers",
     ("dynamodb:PutItem", "CustomersTable"): "records.rs: put, and the puts of put_with_companions' transaction; told.rs: remember",
-    ("dynamodb:UpdateItem", "CustomersTable"): "told.rs: settle",
+    ("dynamodb:UpdateItem", "CustomersTable"): "told.rs: settle; ruled.rs: settle_ruling",
     ("dynamodb:DeleteItem", "CustomersTable"): "records.rs: the deletes of put_with_companions' transaction",
     ("secretsmanager:GetSecretValue", "secret/${SecretsPrefix}/<function>/*"): "secrets.rs: credentials of the connections",
     ("secretsmanager:GetSecretValue", "secret/${SecretsPrefix}/identity-key"): "config.rs: unlock",
@@ -76,13 +76,13 @@ LAKE = LOG | KEY | {
     ("s3:DeleteObject", "Bucket/manifests/*"): "manifest.rs: forget_before",
     ("s3:DeleteObject", "Bucket/lake/*"): "housekeeping.rs: vacuum, cleanup_metadata",
 }
-LOOKUP = LOG | {
-    ("kms:Decrypt", "KmsKeyArn"): "reading what a key of the operator's encrypts; only where there is one",
+LOOKUP = LOG | KEY | {
     ("s3:GetObject", "Bucket/${ConfigKey}"): "settings, and whether they changed",
+    ("s3:PutObject", "Bucket/landing/identity/people/*"): "telling.rs: land_news, what a ruling did to people",
     ("dynamodb:BatchGetItem", "CustomersTable"): "items.rs: get, records of a person",
     ("dynamodb:Query", "CustomersTable"): "items.rs: query, everything under a key",
-    ("dynamodb:PutItem", "CustomersTable"): "live.rs: rule, and its line in the audit",
-    ("dynamodb:UpdateItem", "CustomersTable"): "live.rs: rule, under each record",
+    ("dynamodb:PutItem", "CustomersTable"): "ruled.rs: rule, and its line in the audit; records.rs: put; told.rs: remember",
+    ("dynamodb:UpdateItem", "CustomersTable"): "ruled.rs: rule, under each record, and settle_ruling",
     ("secretsmanager:GetSecretValue", "secret/${SecretsPrefix}/identity-key"): "addresses become keys",
 }
 

@@ -135,6 +135,12 @@ pub(crate) enum Command {
         after_help = "Example, on Spark:\n  spark-submit spark/resolve.py --help"
     )]
     Pipe(Pipe),
+    /// Makes again what each record says about who it is: after a change of `[identity.evidence]` or of the key.
+    #[command(
+        after_help = "Until it is done, records that have it and records that have not may miss each other. Interrupted, run it again.\n\n\
+                      Example, after a change of the settings:\n  tributary recognise\n  tributary resolve"
+    )]
+    Recognise,
     /// Prints the statements that make the tables known to Amazon Athena.
     #[command(after_help = "Example:\n  tributary athena-ddl --database customers > customers.sql")]
     AthenaDdl(AthenaDdl),

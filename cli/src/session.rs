@@ -179,7 +179,7 @@ impl Session {
         let recognition = self.hub.landing().recognition().ok_or_else(|| {
             Failure::misuse(
                 "nobody can be recognised: the settings have no identity_key",
-                "add identity_key = { secret = \"…\" } and run `tributary replay`",
+                "add identity_key = { secret = \"…\" } and run `tributary recognise`",
             )
         })?;
         Ok(Customers::new(&self.stores, recognition.clone()))

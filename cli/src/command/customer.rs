@@ -181,7 +181,8 @@ fn sure(customer: &Customer) -> String {
         0 => "a steward's ruling",
         1 => "an id that one system has of another",
         2 => "an exact identifier",
-        _ => "a weak identifier",
+        3 => "a weak identifier",
+        _ => "they look alike",
     };
     let names = match agreement {
         Agreement::Agree => "names agree",

@@ -12,6 +12,7 @@ mod pipe;
 mod preview;
 mod quarantine;
 mod query;
+mod recognise;
 mod replay;
 mod resolve;
 mod schema;
@@ -44,6 +45,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Replay(selected) => replay::run(global, &selected.selection()).await,
         Command::Tables(tables) => tables::run(global, tables).await,
         Command::Query(query) => query::run(global, query).await,
+        Command::Recognise => recognise::run(global).await,
         Command::Resolve(resolve) => resolve::run(global, resolve).await,
         Command::Pipe(pipe) => pipe::run(global, pipe).await,
         Command::AthenaDdl(options) => athena::run(global, options).await,

@@ -16,8 +16,9 @@ use shared::stores::aws_config;
 use shared::vault::kept_identity_key;
 
 use crate::arguments::{Global, Pipe, Solve};
+use crate::command::resolve::is_alike;
 use crate::command::resolve::rows::{
-    COLUMNS, Doubt, Link, PersonRow, Record, links, people_rows, refused,
+    COLUMNS, Doubt, Link, PersonRow, Record, doubts, links, people,
 };
 use crate::display::say;
 use crate::failure::{Exit, Failure};
@@ -60,8 +61,9 @@ async fn rulings(global: &Global) -> Result<(), Failure> {
     let session = Session::open(global).await?;
     let rulings = session.hub.landing().people().all_rulings().await;
     session.close().await;
-    for ruled in rulings? {
-        say(json(&ruled)?);
+    // Pairs that only look alike are no rulings, and connect components that the job does not put together.
+    for ruled in rulings?.iter().filter(|ruled| !is_alike(ruled)) {
+        say(json(ruled)?);
     }
     Ok(())
 }
@@ -134,8 +136,8 @@ fn solved(
     partition.households.clear();
     json(&Solved {
         person_links: links(&partition, resolved_at),
-        people: people_rows(&partition, &by_key, &settings.trust, resolved_at),
-        person_candidates: refused(&partition.candidates, resolved_at),
+        people: people(&partition, &by_key, &settings.trust, resolved_at),
+        person_candidates: doubts(&partition, &[], resolved_at),
         overflowed_identifiers: partition.overflowed.len(),
     })
 }

@@ -32,6 +32,7 @@ async fn the_help_teaches() {
         "schema",
         "new",
         "tables",
+        "recognise",
         "resolve",
         "pipe",
         "query",

@@ -63,7 +63,7 @@ impl PageOf {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Link {
     /// Two records or more.
-    #[schemars(length(min = 2, max = 99))]
+    #[schemars(length(min = 2, max = 98))]
     pub(crate) record_keys: Vec<RecordKey>,
     /// Who says so.
     author: String,
@@ -111,7 +111,7 @@ impl NeverLink {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Split {
     /// The records of each of the people; records that no group names stay together.
-    #[schemars(length(min = 1, max = 99))]
+    #[schemars(length(min = 1, max = 98))]
     pub(crate) groups: Vec<Vec<RecordKey>>,
     /// Who says so.
     author: String,

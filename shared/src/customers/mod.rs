@@ -19,6 +19,7 @@ use uuid::Uuid;
 use crate::error::{Error, Invalid};
 use crate::identity::{Partition, People, Person, Recognition, Surroundings};
 use crate::items::Items;
+use crate::landing::Landing;
 use crate::stores::Stores;
 
 pub use cursor::Cursor;
@@ -34,6 +35,7 @@ mod tests;
 #[derive(Clone, Debug)]
 pub struct Customers {
     items: Items,
+    landing: Landing,
     people: People,
     recognition: Recognition,
 }
@@ -63,8 +65,9 @@ struct Located {
 impl Customers {
     /// The people of these stores, recognised in this way.
     pub fn new(stores: &Stores, recognition: Recognition) -> Self {
-        let people = People::new(stores, recognition.settings.rules.clone());
-        Self { items: Items::new(stores), people, recognition }
+        let landing = Landing::new(stores, Some(recognition.clone()));
+        let people = landing.people().clone();
+        Self { items: Items::new(stores), landing, people, recognition }
     }
 
     /// The person to whom an id leads: that person's own, or one that a merge made obsolete.

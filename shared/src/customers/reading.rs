@@ -6,7 +6,8 @@ use super::Customers;
 use crate::error::Error;
 use crate::identity::live;
 use crate::items::{CONCURRENCY, Item, ItemKey, Range, Reading, text_of};
-use crate::schema::{Entity, Provenance, RecordKey, Table, Timestamp};
+use crate::landing::provenance_of;
+use crate::schema::{Entity, Provenance, RecordKey};
 
 /// Rows that are read of one record and kind at the most.
 const MOST_ROWS: usize = 2_000;
@@ -100,31 +101,7 @@ impl Customers {
 
 /// A living row; nothing for tombstones and for items that are no rows.
 pub(super) fn kept(item: &Item) -> Option<Kept> {
-    if item.contains_key("deleted") {
-        return None;
-    }
-    let table: Table = text_of(item, "table")?.parse().ok()?;
-    let key: RecordKey = text_of(item, "record_key")?.parse().ok()?;
-    let time = |name| text_of(item, name).and_then(|text| text.parse::<Timestamp>().ok());
-    let received_at = time("received_at")?;
-    let provenance = Provenance {
-        source: key.source().into(),
-        connection_id: key.connection().into(),
-        source_object: key.object().into(),
-        source_id: key.id().into_owned(),
-        source_version: item.get("version")?.as_n().ok()?.parse().ok()?,
-        source_updated_at: time("source_updated_at"),
-        occurred_at: None,
-        received_at,
-        ingested_at: received_at,
-        raw_key: text_of(item, "raw_key").unwrap_or_default().to_owned(),
-        mapper_version: 0,
-        schema_version: 0,
-        content_sha256: text_of(item, "content_sha256")?.parse().ok()?,
-        deleted: false,
-        subject_key: text_of(item, "subject_key").and_then(|key| key.parse().ok()),
-        record_key: key,
-    };
+    let (table, provenance) = provenance_of(item)?;
     // What is too large for an item is in an object of its own (`row_in`), which a lookup does not read.
     let entity = text_of(item, "row").and_then(|row| Entity::from_content(table, row).ok());
     Some(Kept { provenance, entity })

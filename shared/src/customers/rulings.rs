@@ -10,8 +10,8 @@ use super::lookup::check_key;
 use super::{Customers, CustomersError, Ruled};
 use crate::clock;
 use crate::error::{Error, Invalid};
-use crate::identity::live::{MOST_RULED, json};
-use crate::identity::{Override, Ruling};
+use crate::identity::live::json;
+use crate::identity::{MOST_RULED, Override, Ruling};
 use crate::items::{ItemKey, text};
 use crate::schema::{RecordKey, Sha256};
 use crate::stores::{StoreFault, persist, unconditional};
@@ -149,10 +149,7 @@ impl Customers {
 
     /// Writes a ruling down, first for the audit; says who holds the named records now.
     async fn rule(&self, ruling: Ruling, signed: Signed) -> Result<Ruled, CustomersError> {
-        let named: BTreeSet<RecordKey> = match &ruling {
-            Ruling::Link(records) => records.iter().cloned().collect(),
-            Ruling::NeverLink(groups) => groups.iter().flatten().cloned().collect(),
-        };
+        let named = ruling.records();
         if named.len() > MOST_RULED {
             return Err(too_many("record_keys"));
         }
@@ -160,6 +157,10 @@ impl Customers {
         let ruled = Override { ruling, author, reason, at: clock::now() };
         self.audit(&ruled).await?;
         self.people.rule(&ruled).await?;
+        if let Err(error) = self.landing.tell_of_rulings().await {
+            // It holds, and is marked: whoever lands or rules next tells of it.
+            tracing::error!(error = error.chain(), "a ruling is not told yet");
+        }
         let named: Vec<RecordKey> = named.into_iter().collect();
         let surroundings = self.people.around(named.iter().cloned()).await?;
         let partition = surroundings.solve(self.people.rules());

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::overrides::{Override, Rulings};
+use super::overrides::{Alike, Override, Rulings};
 use super::union::{Sets, index};
 use super::{Evidence, IdentifierKey, SolveConfig, Standing};
 
@@ -28,6 +28,7 @@ pub(super) struct Blob {
     pub(super) records: Vec<u32>,
     pub(super) carried: Vec<Carried>,
     pub(super) links: Vec<(u32, u32)>,
+    pub(super) alike: Vec<Alike>,
 }
 
 /// The evidence in one fixed order, and its blobs.
@@ -87,13 +88,16 @@ impl<'a> Ground<'a> {
         let position = |key: &_| {
             records.binary_search_by(|evidence| evidence.record_key.cmp(key)).ok().map(index)
         };
-        let rulings = Rulings::new(overrides, position);
+        let mut rulings = Rulings::new(overrides, position);
+        let is_person = |at: u32| records[at as usize].standing == Standing::Person;
+        rulings.alike.retain(|pair| is_person(pair.one) && is_person(pair.other));
         let (carried, mut shared) = carried(&records, config);
         let mut split = Splitter { position: vec![0; records.len()] };
         let all = Blob {
             records: (0..index(records.len())).collect(),
             carried,
             links: rulings.links.clone(),
+            alike: Vec::new(),
         };
         let mut blobs = Vec::new();
         let mut overflowed = Vec::new();
@@ -106,6 +110,7 @@ impl<'a> Ground<'a> {
                 open.append(&mut split.blobs(blob));
             }
         }
+        let mut blobs = together(blobs, &rulings.alike, records.len());
         blobs.sort_unstable_by_key(|blob| blob.records.first().copied());
         shared.extend(&overflowed);
         shared.sort_unstable();
@@ -171,6 +176,48 @@ fn shed(blob: &mut Blob) -> Vec<IdentifierKey> {
     blob.carried.sort_unstable_by(|a, b| (b.by.len(), a.key).cmp(&(a.by.len(), b.key)));
     let some = blob.carried.len().div_ceil(SHED_ONE_IN);
     blob.carried.drain(..some).map(|carried| carried.key).collect()
+}
+
+/// Puts together the blobs that pairs which look alike connect. Only now, when no blob is too large: nothing that is known
+/// is ever given up for a likeness.
+fn together(blobs: Vec<Blob>, alike: &[Alike], records: usize) -> Vec<Blob> {
+    if alike.is_empty() {
+        return blobs;
+    }
+    let mut number = vec![0; records];
+    for (at, blob) in blobs.iter().enumerate() {
+        for &record in &blob.records {
+            number[record as usize] = index(at);
+        }
+    }
+    let mut sets = Sets::new(blobs.len());
+    for pair in alike {
+        sets.join(number[pair.one as usize], number[pair.other as usize]);
+    }
+    // Each set is known by its first blob, so that one is there before the others are added to it.
+    let mut joined: Vec<Option<Blob>> = Vec::with_capacity(blobs.len());
+    for (at, blob) in blobs.into_iter().enumerate() {
+        match joined.get_mut(sets.find(index(at)) as usize) {
+            Some(Some(first)) => {
+                first.records.extend(blob.records);
+                first.carried.extend(blob.carried);
+                first.links.extend(blob.links);
+                joined.push(None);
+            }
+            _ => joined.push(Some(blob)),
+        }
+    }
+    for pair in alike {
+        let first = sets.find(number[pair.one as usize]) as usize;
+        if let Some(blob) = &mut joined[first] {
+            blob.alike.push(*pair);
+        }
+    }
+    let mut blobs: Vec<Blob> = joined.into_iter().flatten().collect();
+    for blob in &mut blobs {
+        blob.records.sort_unstable();
+    }
+    blobs
 }
 
 /// Splits blobs into their connected components, with one table for all of them.

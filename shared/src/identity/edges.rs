@@ -1,8 +1,10 @@
 //! The edges of a blob: pairs of records that share identifiers, in the one order in which they are tried.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use super::blob::Blob;
+use super::overrides::Alike;
 use super::union::index;
 use super::{Agreement, Evidence, IdentifierKey, Name, Strength};
 use crate::schema::Sha256;
@@ -95,11 +97,26 @@ pub(super) fn edges<'a>(blob: &Blob, records: &[&'a Evidence], names: &mut Names
     edges
 }
 
+/// The edges of pairs that look alike, the heaviest first.
+pub(super) fn alike<'a>(blob: &Blob, records: &[&'a Evidence], names: &mut Names<'a>) -> Vec<Edge> {
+    let mut edges: Vec<(i64, Edge)> = Vec::with_capacity(blob.alike.len());
+    for &Alike { one, other, millibits } in &blob.alike {
+        let [name, theirs] = [one, other].map(|at| names.number(&records[at as usize].name));
+        let strength = Strength { tier: LIKELY, agreement: names.agreement(name, theirs) };
+        edges.push((millibits, Edge { one, other, via: None, strength }));
+    }
+    edges.sort_by_cached_key(|(millibits, edge)| (Reverse(*millibits), digest(edge, records)));
+    edges.into_iter().map(|(_, edge)| edge).collect()
+}
+
 /// The tier of exact identifiers, such as an email address.
 pub(super) const EXACT: u8 = 2;
 
 /// The tier of identifiers that join only where names agree.
 pub(super) const NEEDS_NAME: u8 = 3;
+
+/// The tier of pairs that only look alike.
+pub(super) const LIKELY: u8 = 4;
 
 /// The canonical text of an edge is the two record keys, the smaller first, with a line feed between them.
 fn digest(edge: &Edge, records: &[&Evidence]) -> Sha256 {

@@ -11,9 +11,8 @@ use crate::schema::{Namespace, Sha256};
 /// The deployment's secret for identifiers, with its number.
 ///
 /// Keys made under two numbers are never equal, so evidence must never be mixed for long. To rotate: give the new secret
-/// the next number, make the evidence of every record again from the curated rows under it (the batch layer does so into a
-/// new generation of the identity table), solve, and switch readers over. People keep their ids, which do not depend on
-/// the secret. Suppressions, which outlive their rows, keep being looked up under the old secret too.
+/// the next number and make the evidence of every record again (`tributary recognise`). People keep their ids, which do not
+/// depend on the secret.
 #[derive(Debug, Clone)]
 pub struct IdentityKey {
     number: u32,

@@ -4,20 +4,17 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem, Update};
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use uuid::Uuid;
 
 use super::{Evidence, IdentifierKey, Override, Partition, Ruling, SolveConfig, is_shared, solve};
 use crate::error::{Error, json_reason};
 use crate::items::{CONCURRENCY, Item, ItemKey, Items, Range, Reading, text, text_of};
-use crate::schema::{RecordKey, Sha256};
-use crate::stores::{Stores, unconditional};
+use crate::schema::RecordKey;
+use crate::stores::Stores;
 
 /// Records that a walk reads at the most. A component of so many is no person but a mistake in the data.
 const FARTHEST: usize = 4_000;
-/// Records that a ruling names at the most: a transaction has 100 actions, one for each and one that lists the ruling.
-pub(crate) const MOST_RULED: usize = 99;
 /// What a walk reads of a record.
 const READ: &str = "pk, sk, record_key, evidence, rulings";
 
@@ -27,7 +24,7 @@ pub(crate) fn record(key: &RecordKey) -> ItemKey {
 }
 
 /// The rulings about a record.
-fn rulings(key: &RecordKey) -> ItemKey {
+pub(super) fn rulings(key: &RecordKey) -> ItemKey {
     ItemKey::new(format!("REC#{key}"), "RULINGS")
 }
 
@@ -153,82 +150,6 @@ impl People {
         let found = self.items.get("reading a person's id", [&id(person)], None).await?;
         Ok(found.first().and_then(record_key))
     }
-
-    /// Writes down what a steward decided, under every record that it names; a second time changes nothing.
-    pub async fn rule(&self, ruled: &Override) -> Result<(), Error> {
-        let json = json(ruled)?;
-        let mut item = listed(&json).attributes();
-        item.insert("ruling".to_owned(), text(&json));
-        let put = self.items.put().set_item(Some(item)).build();
-        let put = put.map_err(|error| Error::landing("writing a ruling", error))?;
-        let listing = TransactWriteItem::builder().put(put).build();
-        self.on_rulings(ruled, "ADD rulings :ruling", json, listing).await
-    }
-
-    /// Takes back what a steward decided.
-    pub async fn unrule(&self, ruled: &Override) -> Result<(), Error> {
-        let json = json(ruled)?;
-        let listing = self.items.delete(&listed(&json))?;
-        self.on_rulings(ruled, "DELETE rulings :ruling", json, listing).await
-    }
-
-    async fn on_rulings(
-        &self,
-        ruled: &Override,
-        change: &str,
-        json: String,
-        listing: TransactWriteItem,
-    ) -> Result<(), Error> {
-        let named = named_by(&ruled.ruling);
-        if named.len() > MOST_RULED {
-            return Err(Error::Config(format!(
-                "a ruling names at most {MOST_RULED} records, and this one {}",
-                named.len()
-            )));
-        }
-        let updates = named.into_iter().map(|record| {
-            let update = Update::builder()
-                .table_name(&self.items.table)
-                .set_key(Some(rulings(record).attributes()))
-                .update_expression(change)
-                .expression_attribute_values(":ruling", AttributeValue::Ss(vec![json.clone()]))
-                .build()
-                .map_err(|error| Error::landing("writing a ruling", error))?;
-            Ok(TransactWriteItem::builder().update(update).build())
-        });
-        let actions = updates.chain([Ok(listing)]).collect::<Result<Vec<_>, Error>>()?;
-        self.items.transact("writing a ruling", &actions).await.map_err(unconditional)
-    }
-
-    /// Everything that stewards have decided and not taken back, for the batch.
-    pub async fn all_rulings(&self) -> Result<Vec<Override>, Error> {
-        // Their sort keys are digests in hexadecimal.
-        let all = Range::Between("0", "g");
-        let items =
-            self.items.query("reading the rulings", RULINGS, all, Reading::default()).await?;
-        let rulings = items.iter().filter_map(|item| text_of(item, "ruling"));
-        rulings
-            .map(|json| {
-                serde_json::from_str(json).map_err(|error| Error::Decode(json_reason(&error)))
-            })
-            .collect()
-    }
-}
-
-/// The partition that lists all rulings.
-const RULINGS: &str = "RULINGS";
-
-/// Where a ruling is listed.
-fn listed(json: &str) -> ItemKey {
-    ItemKey::new(RULINGS, Sha256::of(json.as_bytes()).to_string())
-}
-
-/// Every record that a ruling names, once.
-fn named_by(ruling: &Ruling) -> BTreeSet<&RecordKey> {
-    match ruling {
-        Ruling::Link(records) => records.iter().collect(),
-        Ruling::NeverLink(groups) => groups.iter().flatten().collect(),
-    }
 }
 
 pub(crate) fn record_key(item: &Item) -> Option<RecordKey> {
@@ -277,10 +198,13 @@ impl Walk<'_> {
             }
         }
         for ruled in &self.overrides {
-            if let Ruling::Link(records) = &ruled.ruling
-                && records.iter().any(|record| self.reached.contains(record))
-            {
-                next.extend(records.iter().cloned());
+            let joined: Vec<&RecordKey> = match &ruled.ruling {
+                Ruling::Link(records) => records.iter().collect(),
+                Ruling::Alike(likeness) => vec![&likeness.one, &likeness.other],
+                Ruling::NeverLink(_) => continue,
+            };
+            if joined.iter().any(|record| self.reached.contains(*record)) {
+                next.extend(joined.into_iter().cloned());
             }
         }
         next.retain(|record| !self.reached.contains(record));

@@ -36,6 +36,7 @@ mod overrides;
 mod partition;
 mod qualify;
 mod recognition;
+mod ruled;
 mod solve;
 mod survivors;
 mod told;
@@ -52,13 +53,14 @@ pub use ids::{aliases, person_id_of};
 pub use key::{IdentifierKey, IdentifierKeyError, IdentityKey};
 pub use live::{Carriers, People, Surroundings};
 pub use names::{Agreement, Name};
-pub use overrides::{Override, Ruling};
+pub use overrides::{Likeness, Override, Ruling};
 pub use partition::{Candidate, Household, Partition, Person, Reason, Strength};
 pub use qualify::{Qualified, qualify};
 pub use recognition::{IdentitySettings, Recognition};
+pub(crate) use ruled::MOST_RULED;
 pub use solve::solve;
 pub use survivors::{Claim, Gathered, Member, Ranks, Survivor, Survivors, survivors};
-pub(crate) use told::{Pending, Untold};
+pub(crate) use told::{News, Pending, Untold};
 
 #[cfg(test)]
 mod tests;

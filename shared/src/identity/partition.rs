@@ -12,7 +12,7 @@ use crate::schema::RecordKey;
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
 pub struct Strength {
-    /// 0 a steward's ruling, 1 explicit cross-system id, 2 exact, 3 needs an agreeing name.
+    /// 0 a steward's ruling, 1 explicit cross-system id, 2 exact, 3 needs an agreeing name, 4 only looks alike.
     pub tier: u8,
     /// What the names of the two records say.
     pub agreement: Agreement,

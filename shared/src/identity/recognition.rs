@@ -1,6 +1,7 @@
 //! How a deployment recognises people: its settings and its secret.
 
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 
 use super::{
     Evidence, IdentifierKey, IdentityConfig, IdentityKey, Ranks, SolveConfig, evidence_of,
@@ -13,7 +14,7 @@ use crate::schema::{Namespace, PersonRecord, Provenance};
 const MOST_CLUES: usize = 90;
 
 /// The table `[identity]` of the settings.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct IdentitySettings {
     /// The number of `identity_key`, greater by one with each new secret; 1 when absent.
@@ -24,6 +25,20 @@ pub struct IdentitySettings {
     pub rules: SolveConfig,
     /// Which sources are believed first.
     pub trust: Ranks,
+    /// The probability above which records that only look alike are joined, where no rule forbids it; never when absent.
+    #[serde(deserialize_with = "likely")]
+    pub join_candidates_above: Option<f64>,
+}
+
+/// A threshold below a half would join whoever is more likely somebody else.
+fn likely<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
+    let probability = f64::deserialize(deserializer)?;
+    if (0.5..1.0).contains(&probability) {
+        return Ok(Some(probability));
+    }
+    Err(D::Error::custom(
+        "join_candidates_above: write a probability from 0.5 to 0.9999, such as 0.99",
+    ))
 }
 
 /// How a deployment recognises people.

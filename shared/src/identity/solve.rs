@@ -2,7 +2,7 @@
 
 use super::blob::{Blob, Ground};
 use super::cluster::Cluster;
-use super::edges::{Edge, Names, edges};
+use super::edges::{Edge, LIKELY, Names, alike, edges};
 use super::household::households;
 use super::overrides::Override;
 use super::union::{Sets, index};
@@ -13,7 +13,8 @@ use super::{
 /// Who is who, by this evidence, these rulings and these settings; the order of the evidence does not matter.
 ///
 /// In each blob, a steward's links come first, then the edges in the order of tier, agreement of the names and the
-/// SHA-256 of the edge. Each joins its two records' people unless a rule forbids it; what is refused becomes a candidate.
+/// SHA-256 of the edge, then what only looks alike, the heaviest first. Each joins its two records' people unless a rule
+/// forbids it; what is refused becomes a candidate.
 pub fn solve(evidence: &[Evidence], overrides: &[Override], config: &SolveConfig) -> Partition {
     let ground = Ground::new(evidence, overrides, config);
     let mut partition = Partition::default();
@@ -46,15 +47,17 @@ fn solve_blob(ground: &Ground<'_>, blob: &Blob, config: &SolveConfig, partition:
     let links = blob.links.iter();
     let links = links.map(|&(one, other)| Edge { one, other, via: None, strength: steward });
     let all = edges(blob, &ground.records, &mut people.names);
+    let alike = alike(blob, &ground.records, &mut people.names);
     let mut refusals: Vec<Refusal> = links
         .chain(all)
+        .chain(alike)
         .filter_map(|edge| people.join(edge, |a, b, names| a.refuses(b, &edge, names, config)))
         .collect();
     // Only now is it known who else the two are, so only now can it be told that a source knows somebody twice.
     refusals = refusals
         .into_iter()
         .filter_map(|refusal| match refusal.reason {
-            Reason::Exclusive => {
+            Reason::Exclusive if refusal.edge.strength.tier < LIKELY => {
                 people.join(refusal.edge, |a, b, names| a.refuses_twice(b, names, config))
             }
             _ => Some(refusal),

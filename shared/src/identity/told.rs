@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::live::{People, id, json, leading_to, record, record_key};
+use super::ruled::UntoldRuling;
 use super::{Evidence, IdentifierKey, Partition, Person, person_id_of};
 use crate::error::Error;
 use crate::items::{CONCURRENCY, ItemKey, Items, number, text, text_of};
@@ -14,28 +15,33 @@ use crate::schema::{Interaction, InteractionKind, Merge, RecordKey, Split, Times
 use crate::stores::{StoreFault, persist, unconditional};
 
 /// What has changed about who a record is since it was last told; kept with the record, and written with it.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Untold {
     /// Whether nothing has ever been told of the record.
     #[serde(default)]
     is_new: bool,
     /// Identifiers that it has got or lost: whoever carries them may be affected.
     identifiers: BTreeSet<IdentifierKey>,
+    /// When the last of it changed. What is told of it has this time, whoever tells it and however often.
+    at: Timestamp,
 }
 
 impl Untold {
-    /// What is untold when a record goes from one evidence to another; none if nothing is.
+    /// What is untold when a record goes from one evidence to another at this time; none if nothing is.
     pub(crate) fn after(
         earlier: Option<&Self>,
         before: Option<&Evidence>,
         now: &Evidence,
+        at: Timestamp,
     ) -> Option<Self> {
         let repeats =
             |before: &Evidence| Evidence { version: now.version, ..before.clone() } == *now;
         if before.is_some_and(repeats) {
             return earlier.cloned();
         }
-        let mut untold = earlier.cloned().unwrap_or_default();
+        let nothing = || Self { is_new: false, identifiers: BTreeSet::new(), at };
+        let mut untold = earlier.cloned().unwrap_or_else(nothing);
+        untold.at = untold.at.max(at);
         let keys = |evidence: &Evidence| -> BTreeSet<IdentifierKey> {
             evidence.clues.iter().map(|clue| clue.key).collect()
         };
@@ -52,7 +58,6 @@ pub(crate) struct Pending {
     pub(crate) record: RecordKey,
     pub(crate) version: Version,
     pub(crate) untold: Untold,
-    pub(crate) received_at: Timestamp,
 }
 
 /// What is to be told of some records, and what to remember once it is.
@@ -64,7 +69,10 @@ pub(crate) struct News {
     known_by: Vec<(RecordKey, Option<Uuid>, Uuid)>,
     /// Ids whose record is deleted, and a record that leads to the person from now on.
     moved: Vec<(Uuid, RecordKey)>,
+    /// What is told with it: of records,
     pending: Vec<Pending>,
+    /// or of a ruling.
+    ruling: Option<UntoldRuling>,
 }
 
 /// The item that remembers by which id a record's person was last told of.
@@ -75,7 +83,7 @@ fn told(key: &RecordKey) -> ItemKey {
 impl People {
     /// Compares what was told of these records, and of those that their changes concern, with who they are now.
     pub(crate) async fn news(&self, pending: Vec<Pending>) -> Result<News, Error> {
-        let Some(at) = pending.iter().map(|pending| pending.received_at).max() else {
+        let Some(at) = pending.iter().map(|pending| pending.untold.at).max() else {
             return Ok(News::default());
         };
         let mut seeds: BTreeSet<RecordKey> =
@@ -88,12 +96,28 @@ impl People {
             .try_collect()
             .await?;
         seeds.extend(concerned.into_iter().flatten());
-        let partition = self.around(seeds).await?.solve(self.rules());
         let new: BTreeSet<&RecordKey> = pending
             .iter()
             .filter(|pending| pending.untold.is_new)
             .map(|pending| &pending.record)
             .collect();
+        let news = self.compare(seeds, &new, at).await?;
+        Ok(News { pending, ..news })
+    }
+
+    /// Compares what was told of the records that a ruling names with who they are now.
+    pub(crate) async fn news_of(&self, ruling: UntoldRuling) -> Result<News, Error> {
+        let news = self.compare(ruling.records.clone(), &BTreeSet::new(), ruling.at).await?;
+        Ok(News { ruling: Some(ruling), ..news })
+    }
+
+    async fn compare(
+        &self,
+        seeds: BTreeSet<RecordKey>,
+        new: &BTreeSet<&RecordKey>,
+        at: Timestamp,
+    ) -> Result<News, Error> {
+        let partition = self.around(seeds).await?.solve(self.rules());
         let told = self.told(&partition).await?;
         let mut news = News::default();
         let mut former: BTreeMap<Uuid, BTreeSet<Uuid>> = BTreeMap::new();
@@ -112,7 +136,6 @@ impl People {
             }
         }
         self.tell(&partition, former, at, &mut news).await?;
-        news.pending = pending;
         Ok(news)
     }
 
@@ -186,7 +209,7 @@ impl People {
 
     /// Remembers what has been told, and that nothing is untold any more.
     pub(crate) async fn remember(&self, news: News) -> Result<(), Error> {
-        let News { known_by, moved, pending, .. } = news;
+        let News { known_by, moved, pending, ruling, .. } = news;
         let known_by = known_by
             .into_iter()
             .map(|(record, before, person_id)| self.remember_id(record, before, person_id));
@@ -198,7 +221,11 @@ impl People {
             persist("moving a person's id", write).await.map_err(unconditional)?;
         }
         let settled = pending.into_iter().map(|pending| self.settle(pending));
-        stream::iter(settled).buffer_unordered(CONCURRENCY).try_collect().await
+        stream::iter(settled).buffer_unordered(CONCURRENCY).try_collect::<()>().await?;
+        match ruling {
+            Some(ruling) => self.settle_ruling(&ruling).await,
+            None => Ok(()),
+        }
     }
 
     /// Remembers by which id a record's person was told of, unless somebody who saw more has told more.

@@ -5,7 +5,9 @@
 
 mod objects;
 mod records;
+mod remake;
 mod sheet;
+mod telling;
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -14,16 +16,18 @@ use serde_json::value::RawValue;
 
 pub use objects::{Created, Objects, compress, decompress};
 pub use records::Records;
+pub(crate) use records::provenance_of;
+pub use remake::Remade;
 
 use crate::clock;
 use crate::config::Connection;
 use crate::crash::{Point, point};
 use crate::error::{Error, Invalid, json_reason};
 use crate::fields::Fields;
-use crate::identity::{Pending, People, Recognition};
+use crate::identity::{People, Recognition};
 use crate::ledger::{Calls, Ledger, Outcome, Run};
 use crate::roster::{Group, Roster};
-use crate::rows::{Draft, MapContext, Mapped, Rows};
+use crate::rows::{MapContext, Mapped, Rows};
 use crate::schema::{Sha256, Timestamp};
 use crate::stores::Stores;
 use sheet::Sheet;
@@ -296,7 +300,7 @@ impl Landing {
             }
             self.records.write(&sheet.writes(&known)).await?;
             point(Point::AfterRecords);
-            self.tell(batch, sheet.pending(&known)).await?;
+            self.tell(sheet.pending(&known), batch.raw_key, batch.received_at).await?;
         }
         for object in batch.kept {
             let group = Group { connection: batch.place.connection, object };
@@ -304,38 +308,6 @@ impl Landing {
             self.roster.forget(group, &sheet.buried(object)).await?;
         }
         Ok(ledger)
-    }
-
-    /// Lands what these changes did to people, `identity.merged` and `identity.split`, and remembers that it is told.
-    async fn tell(&self, batch: Batch<'_>, pending: Vec<Pending>) -> Result<(), Error> {
-        if pending.is_empty() {
-            return Ok(());
-        }
-        let mut news = self.people.news(pending).await?;
-        if !news.events.is_empty() {
-            let nothing = BTreeSet::new();
-            let place = Place { source: "tributary", connection: "identity", stream: "people" };
-            let batch = Batch { place, kept: &nothing, expected: false, full_pass: false, ..batch };
-            let events = std::mem::take(&mut news.events).into_iter().enumerate();
-            let told = events.map(|(number, (id, event))| Attempt {
-                number,
-                record: RawValue::NULL,
-                mapped: Ok(Mapped::one(Draft {
-                    object: "person",
-                    id,
-                    version: event.occurred_at.as_micros(),
-                    updated_at: None,
-                    deleted: false,
-                    only_if_known: false,
-                    subject: Some(event.subject_key.clone()),
-                    entity: event.into(),
-                })),
-            });
-            // Events are no people's records, so this lands and tells nothing further.
-            Box::pin(self.land(batch, told)).await?;
-        }
-        point(Point::AfterTold);
-        self.people.remember(news).await
     }
 
     /// Reports how a run ended, for the table `ledger`: `reports/<connection>/<stream>/dt=<day>/run-<start>.ndjson.zst`.

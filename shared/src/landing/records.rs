@@ -14,7 +14,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
+use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem, Update};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
 use crate::clock;
@@ -28,7 +28,7 @@ use crate::stores::{StoreFault, Stores, persist};
 /// How long interactions are kept in the table; S3 keeps them all.
 const KEEP_INTERACTIONS: Duration = Duration::from_hours(24 * 400);
 /// How often a writer that is overtaken reads again.
-const ATTEMPTS: usize = 64;
+pub(super) const ATTEMPTS: usize = 64;
 
 /// The item that holds the version of a row; none for interactions too old to be kept.
 pub(super) fn item_of(entity: &Entity, provenance: &Provenance) -> Option<ItemKey> {
@@ -60,8 +60,11 @@ fn copy_under(subject: &str, table: Table, key: &RecordKey) -> Option<ItemKey> {
 pub(super) struct Known {
     pub(super) version: Version,
     subject: Option<String>,
+    deleted: bool,
     /// Of a person's record: what it said about who it is.
     pub(super) evidence: Option<Evidence>,
+    /// The same as it is written in the item.
+    evidence_text: Option<String>,
     /// Of a person's record: what has changed since anybody was told who it is.
     pub(super) untold: Option<Untold>,
 }
@@ -97,7 +100,7 @@ fn seconds(at: Timestamp) -> AttributeValue {
 const IS_OLDER: &str =
     "attribute_not_exists(pk) OR version < :v OR (version = :v AND content_sha256 < :h)";
 /// What [`Known`] is made of.
-const KNOWN: &str = "pk, sk, version, content_sha256, subject_key, evidence, untold";
+const KNOWN: &str = "pk, sk, version, content_sha256, subject_key, deleted, evidence, untold";
 
 impl Records {
     /// The customers table of a deployment.
@@ -191,45 +194,108 @@ impl Records {
         let (earlier, said) =
             before.map_or((None, None), |known| (known.untold.as_ref(), known.evidence.as_ref()));
         if let Some(evidence) = write.evidence
-            && let Some(untold) = Untold::after(earlier, said, evidence)
+            && let Some(untold) =
+                Untold::after(earlier, said, evidence, write.provenance.received_at)
         {
             content.insert("untold".to_owned(), text(live::json(&untold)?));
         }
         let mut put = self.items.put().set_item(Some(content));
         put = match before {
             None => put.condition_expression("attribute_not_exists(pk)"),
-            Some(known) => put
-                .condition_expression("version = :v AND content_sha256 = :h")
-                .expression_attribute_values(":v", number(known.version.source_version))
-                .expression_attribute_values(":h", text(known.version.content_sha256.to_string())),
+            Some(known) => {
+                let (condition, values) = known.is_as_read();
+                put.condition_expression(condition).set_expression_attribute_values(Some(values))
+            }
         };
         let mut actions =
             vec![TransactWriteItem::builder().put(put.build().map_err(failed)?).build()];
-        let mut add = |item: Item| {
-            let put = self.items.put().set_item(Some(item)).build().map_err(failed)?;
-            actions.push(TransactWriteItem::builder().put(put).build());
-            Ok::<_, Error>(())
-        };
+        let key = &write.provenance.record_key;
         let copy = write.copy();
         if let Some(copy) = &copy {
-            add(write.content(copy)?)?;
-        }
-        let key = &write.provenance.record_key;
-        let former_edges = edges(key, before.and_then(|known| known.evidence.as_ref()));
-        let edges = edges(key, write.evidence);
-        for edge in edges.difference(&former_edges) {
-            add(live::leading_to(key, edge))?;
-        }
-        if write.evidence.is_some() && before.is_none() {
-            add(live::leading_to(key, &live::id(person_id_of(key))))?;
+            actions.push(self.put_item(write.content(copy)?)?);
         }
         let former_copy = before
             .and_then(|known| known.subject.as_deref())
             .and_then(|subject| copy_under(subject, write.table, key))
             .filter(|former| Some(former) != copy.as_ref());
-        for former in former_copy.iter().chain(former_edges.difference(&edges)) {
+        if let Some(former) = &former_copy {
             actions.push(self.items.delete(former)?);
         }
+        actions.extend(self.edges(key, before, write.evidence)?);
+        Ok(actions)
+    }
+
+    /// Adds the items that lead to a record by what it says now, and removes those by what it said before.
+    fn edges(
+        &self,
+        key: &RecordKey,
+        before: Option<&Known>,
+        now: Option<&Evidence>,
+    ) -> Result<Vec<TransactWriteItem>, Error> {
+        let former = edges(key, before.and_then(|known| known.evidence.as_ref()));
+        let edges = edges(key, now);
+        let mut actions = Vec::new();
+        for edge in edges.difference(&former) {
+            actions.push(self.put_item(live::leading_to(key, edge))?);
+        }
+        let has_id = before.is_some_and(|known| known.deleted || known.evidence.is_some());
+        if now.is_some() && !has_id {
+            actions.push(self.put_item(live::leading_to(key, &live::id(person_id_of(key))))?);
+        }
+        for former in former.difference(&edges) {
+            actions.push(self.items.delete(former)?);
+        }
+        Ok(actions)
+    }
+
+    fn put_item(&self, item: Item) -> Result<TransactWriteItem, Error> {
+        let put = self.items.put().set_item(Some(item)).build();
+        let put = put.map_err(|error| Error::landing("writing a record", error))?;
+        Ok(TransactWriteItem::builder().put(put).build())
+    }
+
+    /// The items of these people's records, whole.
+    pub(super) async fn read(&self, records: &[RecordKey]) -> Result<Vec<Item>, Error> {
+        let keys: Vec<ItemKey> = records.iter().map(live::record).collect();
+        self.items.get("reading records", &keys, None).await
+    }
+
+    /// Puts evidence in the place of what is known, with its edges, in one transaction; the row stays as it is.
+    pub(super) async fn write_evidence(
+        &self,
+        evidence: &Evidence,
+        known: &Known,
+        at: Timestamp,
+    ) -> Result<(), StoreFault> {
+        let actions = self.evidence_actions(evidence, known, at).map_err(StoreFault::Other)?;
+        self.items.transact("writing evidence", &actions).await
+    }
+
+    fn evidence_actions(
+        &self,
+        evidence: &Evidence,
+        known: &Known,
+        at: Timestamp,
+    ) -> Result<Vec<TransactWriteItem>, Error> {
+        let key = &evidence.record_key;
+        let (condition, mut values) = known.is_as_read();
+        let mut change = "SET evidence = :evidence".to_owned();
+        values.insert(":evidence".to_owned(), text(live::json(evidence)?));
+        let (earlier, said) = (known.untold.as_ref(), known.evidence.as_ref());
+        if let Some(untold) = Untold::after(earlier, said, evidence, at) {
+            change.push_str(", untold = :untold");
+            values.insert(":untold".to_owned(), text(live::json(&untold)?));
+        }
+        let update = Update::builder()
+            .table_name(&self.items.table)
+            .set_key(Some(live::record(key).attributes()))
+            .update_expression(change)
+            .condition_expression(condition)
+            .set_expression_attribute_values(Some(values))
+            .build()
+            .map_err(|error| Error::landing("writing evidence", error))?;
+        let mut actions = vec![TransactWriteItem::builder().update(update).build()];
+        actions.extend(self.edges(key, Some(known), Some(evidence))?);
         Ok(actions)
     }
 }
@@ -294,14 +360,65 @@ impl Write<'_> {
     }
 }
 
-fn parse(item: &Item) -> Option<Known> {
+impl Known {
+    /// The condition that the item is still what was read, with its values: the same version, and the same evidence, which
+    /// may be made again without one.
+    fn is_as_read(&self) -> (&'static str, Item) {
+        let Version { source_version, content_sha256 } = self.version;
+        let mut values = Item::from([
+            (":v".to_owned(), number(source_version)),
+            (":h".to_owned(), text(content_sha256.to_string())),
+        ]);
+        let Some(evidence) = &self.evidence_text else {
+            let condition =
+                "version = :v AND content_sha256 = :h AND attribute_not_exists(evidence)";
+            return (condition, values);
+        };
+        values.insert(":e".to_owned(), text(evidence));
+        ("version = :v AND content_sha256 = :h AND evidence = :e", values)
+    }
+}
+
+pub(super) fn parse(item: &Item) -> Option<Known> {
     let source_version = item.get("version")?.as_n().ok()?.parse().ok()?;
     let content_sha256: Sha256 = text_of(item, "content_sha256")?.parse().ok()?;
     let json = |name| text_of(item, name);
     Some(Known {
         version: Version { source_version, content_sha256 },
         subject: text_of(item, "subject_key").map(str::to_owned),
+        deleted: item.contains_key("deleted"),
+        evidence_text: json("evidence").map(str::to_owned),
         evidence: json("evidence").and_then(|text| serde_json::from_str(text).ok()),
         untold: json("untold").and_then(|text| serde_json::from_str(text).ok()),
     })
+}
+
+/// Where the row of an item came from; nothing for tombstones and for items that are no rows.
+pub(crate) fn provenance_of(item: &Item) -> Option<(Table, Provenance)> {
+    if item.contains_key("deleted") {
+        return None;
+    }
+    let table: Table = text_of(item, "table")?.parse().ok()?;
+    let key: RecordKey = text_of(item, "record_key")?.parse().ok()?;
+    let time = |name| text_of(item, name).and_then(|text| text.parse::<Timestamp>().ok());
+    let received_at = time("received_at")?;
+    let provenance = Provenance {
+        source: key.source().into(),
+        connection_id: key.connection().into(),
+        source_object: key.object().into(),
+        source_id: key.id().into_owned(),
+        source_version: item.get("version")?.as_n().ok()?.parse().ok()?,
+        source_updated_at: time("source_updated_at"),
+        occurred_at: None,
+        received_at,
+        ingested_at: received_at,
+        raw_key: text_of(item, "raw_key").unwrap_or_default().to_owned(),
+        mapper_version: 0,
+        schema_version: 0,
+        content_sha256: text_of(item, "content_sha256")?.parse().ok()?,
+        deleted: false,
+        subject_key: text_of(item, "subject_key").and_then(|key| key.parse().ok()),
+        record_key: key,
+    };
+    Some((table, provenance))
 }

@@ -339,16 +339,16 @@ impl<'a> Sheet<'a> {
             let (untold, version) = match (row.fate, before) {
                 (Fate::Newer { .. }, _) => {
                     let said = before.and_then(|before| before.evidence.as_ref());
-                    (Untold::after(earlier, said, evidence), row.provenance.version())
+                    let at = self.batch.received_at;
+                    (Untold::after(earlier, said, evidence, at), row.provenance.version())
                 }
                 (_, Some(before)) => (earlier.cloned(), before.version),
                 (_, None) => continue,
             };
             let record = row.provenance.record_key.clone();
-            let received_at = self.batch.received_at;
             if let Some(untold) = untold {
                 // Of several versions in one page the last, which is the newest, was written.
-                pending.insert(record.clone(), Pending { record, version, untold, received_at });
+                pending.insert(record.clone(), Pending { record, version, untold });
             }
         }
         pending.into_values().collect()

@@ -1,5 +1,8 @@
 //! People over the embedded stores: recognised, merged, split, told of, and always what `solve` says of all the evidence.
 
+mod remade;
+mod ruled;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use e2e::fault_proxy::{Injection, Operation, StoreFault};
@@ -340,6 +343,10 @@ fn crowd(seed: u64) -> Vec<Said> {
 
 /// What the newest version of each record says, without any store.
 fn evidence(all: &[Said]) -> Vec<Evidence> {
+    evidence_by(&recognition(), all)
+}
+
+fn evidence_by(how: &Recognition, all: &[Said]) -> Vec<Evidence> {
     let mut newest: BTreeMap<RecordKey, &Said> = BTreeMap::new();
     for said in all {
         let held = newest.entry(said.key()).or_insert(said);
@@ -347,7 +354,6 @@ fn evidence(all: &[Said]) -> Vec<Evidence> {
             *held = said;
         }
     }
-    let how = recognition();
     newest
         .into_values()
         .map(|said| how.evidence(&said.provenance(), &said.person()).expect("evidence"))

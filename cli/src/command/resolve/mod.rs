@@ -1,21 +1,22 @@
 //! `tributary resolve`: who is who by all the tables, beside the live answer.
 
+mod alike;
 pub(super) mod rows;
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::Instant;
 
 use lake::Place;
-use people::candidates::{self, Plan};
 use serde::Serialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 use shared::clock;
-use shared::identity::{Evidence, Partition, People, Recognition, solve};
-use shared::schema::{ContactType, Known, RecordKey, Timestamp};
+use shared::identity::{Evidence, Override, Partition, People, Recognition, solve};
+use shared::schema::RecordKey;
 use uuid::Uuid;
 
-use self::rows::{COLUMNS, Doubt, Record, links, people_rows, refused};
+pub(super) use self::alike::is_alike;
+use self::rows::{COLUMNS, Record};
 
 use crate::arguments::{Global, Resolve};
 use crate::command::tables::commit;
@@ -44,6 +45,8 @@ struct Outcome {
     households: usize,
     refused: usize,
     likely: usize,
+    /// Pairs that look alike enough to be joined where the rules allow it.
+    alike: usize,
     shared_identifiers: usize,
     overflowed_identifiers: usize,
     solve_seconds: f64,
@@ -70,19 +73,35 @@ async fn all(global: &Global, resolve: &Resolve, session: &Session) -> Result<Ex
     let place = session.lake()?;
     commit(&place).await?;
     let records = records(&place).await?;
-    let rulings = landing.people().all_rulings().await?;
+    let rules = &recognition.settings.rules;
+    let (kept, mut rulings): (Vec<Override>, Vec<Override>) =
+        landing.people().all_rulings().await?.into_iter().partition(alike::is_alike);
     let started = Instant::now();
     let evidence = evidence(&records, recognition)?;
-    let partition = solve(&evidence, &rulings, &recognition.settings.rules);
-    let solve_seconds = started.elapsed().as_secs_f64();
+    let mut partition = solve(&evidence, &rulings, rules);
+    let mut solve_seconds = started.elapsed().as_secs_f64();
     let resolved_at = clock::now();
-    let links = links(&partition, resolved_at);
+    let likely =
+        if resolve.no_candidates { Vec::new() } else { alike::likely(&records, &partition)? };
+    let joined = match recognition.settings.join_candidates_above {
+        None => Vec::new(),
+        Some(threshold) if resolve.no_candidates => alike::still_above(threshold, &kept),
+        Some(threshold) => alike::above(threshold, &likely, rules.most_records, resolved_at)?,
+    };
+    alike::keep(landing, &kept, &joined).await?;
+    let alike = joined.len();
+    if alike > 0 {
+        let started = Instant::now();
+        rulings.extend(joined);
+        partition = solve(&evidence, &rulings, rules);
+        solve_seconds += started.elapsed().as_secs_f64();
+    }
+    let links = rows::links(&partition, resolved_at);
     let by_key: HashMap<&RecordKey, &Record> =
         records.iter().map(|record| (&record.provenance.record_key, record)).collect();
-    let likely = if resolve.no_candidates { Vec::new() } else { likely(&records, &partition)? };
-    let people = people_rows(&partition, &by_key, &recognition.settings.trust, resolved_at);
-    let mut doubts = refused(&partition.candidates, resolved_at);
-    doubts.extend(likely.iter().map(|candidate| Doubt::likely(candidate, resolved_at)));
+    let people = rows::people(&partition, &by_key, &recognition.settings.trust, resolved_at);
+    let doubts = rows::doubts(&partition, &likely, resolved_at);
+    let likely = doubts.iter().filter(|doubt| doubt.reason == rows::ALIKE).count();
     lake::replace(&place, lake::PERSON_LINKS, &links).await?;
     lake::replace(&place, lake::PEOPLE, &people).await?;
     lake::replace(&place, lake::PERSON_CANDIDATES, &doubts).await?;
@@ -96,7 +115,8 @@ async fn all(global: &Global, resolve: &Resolve, session: &Session) -> Result<Ex
         people: partition.people.len(),
         households: partition.households.len(),
         refused: partition.candidates.len(),
-        likely: likely.len(),
+        likely,
+        alike,
         shared_identifiers: partition.shared.len(),
         overflowed_identifiers: partition.overflowed.len(),
         solve_seconds,
@@ -120,6 +140,12 @@ fn report(global: &Global, outcome: &Outcome) -> Result<Exit, Failure> {
             count(outcome.refused),
             count(outcome.likely)
         ));
+        if outcome.alike > 0 {
+            say(format!(
+                "{} pairs look alike enough to be joined where the rules allow it",
+                count(outcome.alike)
+            ));
+        }
         for Difference { person_id, in_tables, live } in outcome.differences.iter().take(SHOWN) {
             say(format!("differs: {person_id} has {in_tables:?} in the tables, and live {live:?}"));
         }
@@ -141,7 +167,7 @@ fn report(global: &Global, outcome: &Outcome) -> Result<Exit, Failure> {
             "{} people differ between the tables and the live answer",
             outcome.differences.len()
         ),
-        "if records landed meanwhile, run it again; otherwise `tributary replay` lands them anew",
+        "if records landed meanwhile, run it again; after a change of the settings, first `tributary recognise`",
     ))
 }
 
@@ -169,76 +195,6 @@ fn evidence(records: &[Record], recognition: &Recognition) -> Result<Vec<Evidenc
             .map_err(|invalid| Failure::failed(invalid.to_string(), "check identity_key"))
     });
     evidence.collect()
-}
-
-/// The tier of pairs that only look alike.
-const LIKELY: u8 = 4;
-
-impl Doubt {
-    fn likely(candidate: &candidates::Candidate, resolved_at: Timestamp) -> Self {
-        Self {
-            record_key: candidate.a.to_string(),
-            other_key: candidate.b.to_string(),
-            namespace: None,
-            reason: "alike".to_owned(),
-            tier: LIKELY,
-            bits: Some(candidate.bits),
-            probability: Some(candidate.probability),
-            model: Some(candidate.model.to_string()),
-            resolved_at,
-        }
-    }
-}
-
-/// Pairs of different people whose names, dates and addresses look alike.
-fn likely(
-    records: &[Record],
-    partition: &Partition,
-) -> Result<Vec<candidates::Candidate>, Failure> {
-    let by_record = partition.by_record();
-    let living = records.iter().filter(|record| !record.provenance.deleted);
-    let table = candidates::People {
-        records: living.map(comparable).collect(),
-        ..candidates::People::default()
-    };
-    let found = candidates::candidates(&table, &Plan::default())
-        .map_err(|error| Failure::failed(error.to_string(), "this is a bug; please report it"))?;
-    let person = |key: &str| Some(by_record.get(&key.parse::<RecordKey>().ok()?)?.person_id);
-    let mut pairs = found.candidates;
-    pairs.retain(|pair| person(&pair.a) != person(&pair.b));
-    Ok(pairs)
-}
-
-fn comparable(record: &Record) -> candidates::Person {
-    let Record { provenance, person } = record;
-    let point =
-        |kind: ContactType| person.contact_points.iter().find(move |point| point.r#type == kind);
-    let reached = |kind| point(kind).and_then(|point| Some(point.normalised.as_ref()?.into()));
-    let address = point(ContactType::Address);
-    let text = |field: &Known<String>| field.value().map(Into::into);
-    let (given, family) = match (person.name.given.value(), person.name.full.value()) {
-        (None, Some(full)) => match full.rsplit_once(' ') {
-            Some((given, family)) => (Some(given.into()), Some(family.into())),
-            None => (Some(full.into()), None),
-        },
-        _ => (text(&person.name.given), text(&person.name.family)),
-    };
-    candidates::Person {
-        key: provenance.record_key.as_str().into(),
-        source: provenance.connection_id.clone(),
-        given,
-        family,
-        birth_date: person.birth_date.value().map(|date| date.to_string().into()),
-        house_number: None,
-        lines: address
-            .map(|point| point.lines.iter().map(Into::into).collect())
-            .unwrap_or_default(),
-        locality: address.and_then(|point| text(&point.locality)),
-        postal_code: address.and_then(|point| text(&point.postal_code)),
-        region: address.and_then(|point| text(&point.region)),
-        phone: reached(ContactType::Phone),
-        email: reached(ContactType::Email),
-    }
 }
 
 /// Asks the live answer for every person, some at a time.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use people::candidates;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use shared::identity::{Candidate, Member, Partition, Person, Ranks, survivors};
@@ -99,7 +100,7 @@ pub(crate) struct PersonRow {
 }
 
 /// What is known of each person; `records` are those of all of them.
-pub(crate) fn people_rows(
+pub(crate) fn people(
     partition: &Partition,
     records: &HashMap<&RecordKey, &Record>,
     trust: &Ranks,
@@ -156,29 +157,70 @@ fn written_out(name: &PersonName) -> Option<String> {
 /// A row of `person_candidates`.
 #[derive(Serialize)]
 pub(crate) struct Doubt {
-    pub(crate) record_key: String,
-    pub(crate) other_key: String,
-    pub(crate) namespace: Option<String>,
+    record_key: String,
+    other_key: String,
+    namespace: Option<String>,
     pub(crate) reason: String,
-    pub(crate) tier: u8,
-    pub(crate) bits: Option<f64>,
-    pub(crate) probability: Option<f64>,
-    pub(crate) model: Option<String>,
-    pub(crate) resolved_at: Timestamp,
+    tier: u8,
+    bits: Option<f64>,
+    probability: Option<f64>,
+    model: Option<String>,
+    resolved_at: Timestamp,
 }
 
-/// The pairs that the rules refused.
-pub(crate) fn refused(refused: &[Candidate], resolved_at: Timestamp) -> Vec<Doubt> {
-    let doubt = |candidate: &Candidate| Doubt {
-        record_key: candidate.one.to_string(),
-        other_key: candidate.other.to_string(),
-        namespace: candidate.via.map(|via| via.namespace.to_string()),
-        reason: candidate.reason.as_str().to_owned(),
-        tier: candidate.strength.tier,
-        bits: None,
-        probability: None,
-        model: None,
-        resolved_at,
+/// The tier of pairs that only look alike.
+const LIKELY: u8 = 4;
+/// The reason of pairs that nothing but their likeness speaks for.
+pub(crate) const ALIKE: &str = "alike";
+
+/// What may be one person and was not joined: what the rules refused, then what only looks alike.
+pub(crate) fn doubts(
+    partition: &Partition,
+    likely: &[candidates::Candidate],
+    resolved_at: Timestamp,
+) -> Vec<Doubt> {
+    let found: HashMap<(&str, &str), &candidates::Candidate> =
+        likely.iter().map(|pair| ((pair.a.as_str(), pair.b.as_str()), pair)).collect();
+    let of = |refused: &Candidate| {
+        let pair = found.get(&(refused.one.as_str(), refused.other.as_str()));
+        pair.copied().filter(|_| refused.strength.tier == LIKELY)
     };
-    refused.iter().map(doubt).collect()
+    let mut doubts: Vec<Doubt> = partition
+        .candidates
+        .iter()
+        .map(|refused| Doubt {
+            record_key: refused.one.to_string(),
+            other_key: refused.other.to_string(),
+            namespace: refused.via.map(|via| via.namespace.to_string()),
+            reason: refused.reason.as_str().to_owned(),
+            tier: refused.strength.tier,
+            bits: of(refused).map(|pair| pair.bits),
+            probability: of(refused).map(|pair| pair.probability),
+            model: of(refused).map(|pair| pair.model.to_string()),
+            resolved_at,
+        })
+        .collect();
+    let refused: BTreeSet<(&str, &str)> = partition
+        .candidates
+        .iter()
+        .filter(|refused| refused.strength.tier == LIKELY)
+        .map(|refused| (refused.one.as_str(), refused.other.as_str()))
+        .collect();
+    let by_record = partition.by_record();
+    let person = |key: &str| Some(by_record.get(&key.parse::<RecordKey>().ok()?)?.person_id);
+    let open = likely.iter().filter(|pair| {
+        !refused.contains(&(pair.a.as_str(), pair.b.as_str())) && person(&pair.a) != person(&pair.b)
+    });
+    doubts.extend(open.map(|pair| Doubt {
+        record_key: pair.a.to_string(),
+        other_key: pair.b.to_string(),
+        namespace: None,
+        reason: ALIKE.to_owned(),
+        tier: LIKELY,
+        bits: Some(pair.bits),
+        probability: Some(pair.probability),
+        model: Some(pair.model.to_string()),
+        resolved_at,
+    }));
+    doubts
 }

@@ -41,14 +41,23 @@ fn overrides() -> impl Strategy<Value = Vec<Override>> {
     let key =
         ("[a-c]", 0..8_i64).prop_map(|(s, id)| RecordKey::new("s", &s, "person", &id.to_string()));
     let group = proptest::collection::vec(key, 1..3);
-    let ruling = (proptest::collection::vec(group, 2..3), any::<bool>(), 0..2_i64);
-    let ruling = ruling.prop_map(|(groups, link, at)| Override {
-        ruling: if link { Ruling::Link(groups.concat()) } else { Ruling::NeverLink(groups) },
+    let ruling = (proptest::collection::vec(group, 2..3), 0..5_u8, 0..2_i64, 0..3_i64);
+    let ruling = ruling.prop_map(|(groups, kind, at, millibits)| Override {
+        ruling: match kind {
+            0 => Ruling::Link(groups.concat()),
+            1 => Ruling::NeverLink(groups),
+            _ => Ruling::Alike(Likeness {
+                one: groups[0][0].clone(),
+                other: groups[1][0].clone(),
+                millibits,
+                model: "m".into(),
+            }),
+        },
         author: "steward".into(),
         reason: "they called".into(),
         at: Timestamp::from_unix_seconds(at).unwrap(),
     });
-    proptest::collection::vec(ruling, 0..3)
+    proptest::collection::vec(ruling, 0..5)
 }
 
 fn configs() -> impl Strategy<Value = SolveConfig> {
@@ -127,6 +136,31 @@ proptest! {
         prop_assert_eq!(&candidates, &whole.candidates);
         let solved = Partition { people, ..Partition::default() };
         prop_assert_eq!(households(&evidence, &solved, &config), whole.households);
+    }
+
+    #[test]
+    fn a_likeness_joins_people_and_parts_nobody(
+        evidence in proptest::collection::vec(evidence(), 0..24),
+        overrides in overrides(),
+        config in configs(),
+    ) {
+        let with = solve(&evidence, &overrides, &config);
+        let is_alike = |ruled: &Override| matches!(ruled.ruling, Ruling::Alike(_));
+        let rulings: Vec<Override> =
+            overrides.iter().filter(|ruled| !is_alike(ruled)).cloned().collect();
+        let without = solve(&evidence, &rulings, &config);
+        prop_assert_eq!((&with.shared, &with.overflowed), (&without.shared, &without.overflowed));
+        let holders = with.by_record();
+        for person in &without.people {
+            let ids = person.records.iter().map(|record| holders[record].person_id);
+            prop_assert_eq!(ids.collect::<std::collections::BTreeSet<_>>().len(), 1);
+        }
+        let joined = with.people.iter().filter(|person| {
+            person.weakest.is_some_and(|weakest| weakest.tier == 4)
+        });
+        let likenesses = overrides.iter().filter(|ruled| is_alike(ruled)).count();
+        prop_assert!(joined.count() <= likenesses);
+        prop_assert!(without.people.len() - with.people.len() <= likenesses);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What must hold for identity resolution, case by case and as laws.
 
+mod alike;
 mod cases;
 mod laws;
 mod names;
