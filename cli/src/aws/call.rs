@@ -121,7 +121,10 @@ pub(super) async fn require_credentials(aws: &SdkConfig) -> Result<(), Failure> 
                 while let Some(inner) = cause.source() {
                     cause = inner;
                 }
-                cause.to_string()
+                // A chain of providers goes on with what each of them said, a line each.
+                let said = cause.to_string();
+                let first = said.lines().next().unwrap_or_default();
+                first.trim_end_matches(" Attempted:").to_owned()
             }
         },
     };

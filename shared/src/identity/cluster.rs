@@ -92,11 +92,11 @@ impl<'a> Cluster<'a> {
         if agreement == Agreement::Disagree {
             return Some(Reason::NamesDisagree);
         }
-        // A number each: two people of one name.
-        let own_numbers = !self.phones.is_empty()
-            && !other.phones.is_empty()
-            && self.phones.is_disjoint(&other.phones);
-        if agreement != Agreement::Agree || own_numbers || self.most_ids(other) > config.most_ids {
+        // Namesakes under one roof share a mailbox, and hardly ever a number.
+        let numbers_differ = self.phones.is_empty() != other.phones.is_empty()
+            || !self.phones.is_empty() && self.phones.is_disjoint(&other.phones);
+        if agreement != Agreement::Agree || numbers_differ || self.most_ids(other) > config.most_ids
+        {
             return Some(Reason::Exclusive);
         }
         self.outgrows(other, config)
