@@ -385,7 +385,11 @@ async fn what_aws_refuses_is_said_with_what_to_do() {
     cloud.aws.set_stack(
         "other",
         &[],
-        &[("BucketName", "gone"), ("CustomersTableName", "c"), ("StateTableName", "s")],
+        &[
+            ("BucketName", "gone"),
+            ("CustomersTableName", "gone-too"),
+            ("StateTableName", "gone-as-well"),
+        ],
     );
     with("TRIBUTARY_AWS_STACK", "other")
         .await
@@ -393,7 +397,11 @@ async fn what_aws_refuses_is_said_with_what_to_do() {
     cloud.aws.set_stack(
         "other",
         &[],
-        &[("BucketName", "tributary"), ("CustomersTableName", "c"), ("StateTableName", "s")],
+        &[
+            ("BucketName", "tributary"),
+            ("CustomersTableName", "gone-too"),
+            ("StateTableName", "gone-as-well"),
+        ],
     );
     with("TRIBUTARY_AWS_STACK", "other")
         .await
