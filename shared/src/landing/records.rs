@@ -307,15 +307,14 @@ fn edges(key: &RecordKey, evidence: Option<&Evidence>) -> BTreeSet<ItemKey> {
 }
 
 impl Write<'_> {
-    /// Whether anything hangs on the record, or hung on it. A tombstone has no copy, but what it buries may have one that is
-    /// not known yet.
+    /// Whether anything hangs on the record, or may have hung on it. A tombstone has no copy and often no subject, but what
+    /// it buries may have a copy that somebody writes just now.
     fn may_have_companions(&self) -> bool {
-        let subject = self.provenance.subject_key.as_ref();
-        let key = &self.provenance.record_key;
-        let has_copy = subject.and_then(|subject| copy_under(subject.as_str(), self.table, key));
+        let Provenance { subject_key, record_key, deleted, .. } = self.provenance;
+        let has_copies = copy_under("", self.table, record_key).is_some();
         let had_some =
             self.before.is_some_and(|known| known.subject.is_some() || known.evidence.is_some());
-        self.evidence.is_some() || has_copy.is_some() || had_some
+        self.evidence.is_some() || had_some || has_copies && (subject_key.is_some() || *deleted)
     }
 
     /// The copy under the person whom a living row is about.
@@ -421,4 +420,46 @@ pub(crate) fn provenance_of(item: &Item) -> Option<(Table, Provenance)> {
         record_key: key,
     };
     Some((table, provenance))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::SCHEMA_VERSION;
+
+    /// Written without a look at what it buries, it left the copy of a ticket that landed at the same moment.
+    #[test]
+    fn a_tombstone_looks_for_the_copy_of_what_it_buries() {
+        let at = Timestamp::from_micros(1_767_225_600_000_000).unwrap();
+        let record_key = RecordKey::new("zendesk", "desk", "ticket", "7");
+        let item = live::record(&record_key);
+        let provenance = Provenance {
+            record_key,
+            source: "zendesk".into(),
+            connection_id: "desk".into(),
+            source_object: "ticket".into(),
+            source_id: "7".into(),
+            source_version: at.as_micros(),
+            source_updated_at: Some(at),
+            occurred_at: None,
+            received_at: at,
+            ingested_at: at,
+            raw_key: "raw#0".into(),
+            mapper_version: 1,
+            schema_version: SCHEMA_VERSION,
+            content_sha256: Sha256::default(),
+            deleted: true,
+            subject_key: None,
+        };
+        let write = |table| Write {
+            item: &item,
+            table,
+            provenance: &provenance,
+            body: Body::Inline("{}"),
+            evidence: None,
+            before: None,
+        };
+        assert!(write(Table::Ticket).may_have_companions());
+        assert!(!write(Table::Campaign).may_have_companions());
+    }
 }
