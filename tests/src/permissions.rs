@@ -208,7 +208,13 @@ fn permission(service: &str, operation: &str, resource: String) -> Permission {
     Permission { action: format!("{service}:{operation}"), resource }
 }
 
+/// A folder within another that a policy names.
+const NEWS_OF_PEOPLE: &str = "landing/identity/people/";
+
 /// `raw/source=…` is `raw/`: policies tell folders apart. A key without a folder is itself.
 fn folder(key: &str) -> &str {
+    if key.starts_with(NEWS_OF_PEOPLE) {
+        return NEWS_OF_PEOPLE;
+    }
     key.find('/').map_or(key, |end| &key[..=end])
 }
