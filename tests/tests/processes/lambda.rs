@@ -317,8 +317,9 @@ async fn the_answer_says_when_reading_goes_on_if_the_source_asks_to_wait() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_door_opens_without_the_identity_key_and_the_sync_function_does_not() {
     let cloud = cloud().await;
-    let lost = settings(cloud.desk()).replace("tributary/identity-key", "tributary/lost-key");
-    assert!(lost.contains("tributary/lost-key"), "{lost}");
+    let lost = settings(cloud.desk())
+        .replace("tributary/identity-key", "tributary/helpdesk-sync/lost-key");
+    assert!(lost.contains("tributary/helpdesk-sync/lost-key"), "{lost}");
     cloud.put_settings(&lost).await;
     let door = cloud.spawn("helpdesk-webhook", &[]);
     door.first_next().await;
@@ -329,7 +330,7 @@ async fn the_door_opens_without_the_identity_key_and_the_sync_function_does_not(
     let function = cloud.spawn("helpdesk-sync", &[]);
     function.init_error().await.expect("without the key nothing may land");
     let said = function.logs().join("\n");
-    assert!(said.contains("tributary/lost-key"), "{said}");
+    assert!(said.contains("tributary/helpdesk-sync/lost-key"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
