@@ -10,8 +10,6 @@ use shared::landing::{Batch, Landing, attempts};
 use shared::pseudonym::Pseudonyms;
 use shared::rows::{MapContext, Origin};
 use shared::schema::Timestamp;
-use shared::stores::Stores;
-use tributary::embedded::{Durability, Embedded, Options};
 
 use crate::quantile;
 
@@ -62,11 +60,7 @@ async fn land(landing: &Landing, desk: &Connection, people: impl Iterator<Item =
 
 pub(crate) async fn run(people: usize, lookups: usize) {
     let folder = tempfile::tempdir().expect("a folder");
-    let options = Options { durability: Durability::Relaxed, ..Options::default() };
-    let embedded = Embedded::open(folder.path(), options).await.expect("stores open");
-    let (s3, dynamodb) = (embedded.s3_client(), embedded.dynamodb_client());
-    let stores = Stores { s3, dynamodb, names: e2e::account::store_names() };
-    stores.create_missing().await.expect("bucket and tables");
+    let (_embedded, stores) = crate::stores_in(folder.path()).await;
     let pseudonyms = Pseudonyms::new("secret of the benchmark".into());
     let recognition = Recognition::new(IdentitySettings::default(), pseudonyms.clone());
     let landing = Landing::new(&stores, Some(recognition.clone()));

@@ -17,9 +17,11 @@ mod lookup;
 mod pull;
 mod sources;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Parser, Subcommand};
+use shared::stores::Stores;
+use tributary::embedded::{Durability, Embedded, Options};
 
 /// Benchmarks of Tributary on one machine.
 #[derive(Parser)]
@@ -133,6 +135,16 @@ fn beside(name: &str) -> PathBuf {
         path.display()
     );
     path
+}
+
+/// Embedded stores in a folder, with an empty bucket and tables; they answer until the first of the two is dropped.
+async fn stores_in(folder: &Path) -> (Embedded, Stores) {
+    let options = Options { durability: Durability::Relaxed, ..Options::default() };
+    let embedded = Embedded::open(folder, options).await.expect("stores open");
+    let (s3, dynamodb) = (embedded.s3_client(), embedded.dynamodb_client());
+    let stores = Stores { s3, dynamodb, names: e2e::account::store_names() };
+    stores.create_missing().await.expect("bucket and tables");
+    (embedded, stores)
 }
 
 /// The time that this share of the sorted times does not exceed, in milliseconds.

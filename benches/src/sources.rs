@@ -7,8 +7,6 @@ use shared::landing::{Batch, DELIVERIES, Landing, Place, attempts};
 use shared::pseudonym::Pseudonyms;
 use shared::rows::{MapContext, Origin, Rows};
 use shared::schema::Timestamp;
-use shared::stores::Stores;
-use tributary::embedded::{Durability, Embedded, Options};
 
 use crate::pull::cpu_seconds;
 
@@ -93,11 +91,7 @@ async fn page(
 
 pub(crate) async fn run(count: usize) {
     let folder = tempfile::tempdir().expect("a folder");
-    let options = Options { durability: Durability::Relaxed, ..Options::default() };
-    let embedded = Embedded::open(folder.path(), options).await.expect("stores open");
-    let (s3, dynamodb) = (embedded.s3_client(), embedded.dynamodb_client());
-    let stores = Stores { s3, dynamodb, names: e2e::account::store_names() };
-    stores.create_missing().await.expect("bucket and tables");
+    let (_embedded, stores) = crate::stores_in(folder.path()).await;
     let landing = Landing::new(&stores, None);
     println!("source      records        bytes each   mapped per CPU-s   landed per CPU-s   rows");
     for Subject { source, stream, records } in subjects(count) {
