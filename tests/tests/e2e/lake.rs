@@ -13,7 +13,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use shared::budget::Budget;
 use shared::landing::Objects;
 use shared::schema::{Row, Table};
-use simulator::{Settings, Simulator, Vendor};
+use simulator::{ConnectionKeys, Settings, Simulator, Vendor};
 
 mod killed;
 
@@ -21,11 +21,13 @@ mod killed;
 type Identity = (String, i64, String);
 
 async fn stand() -> Stand {
+    stand_of(|simulator| simulator.vendors().into_iter().map(Vendor::connection).collect()).await
+}
+
+/// A small company that has landed from these of its systems.
+async fn stand_of(systems: impl FnOnce(&Simulator) -> Vec<ConnectionKeys>) -> Stand {
     let company = Settings { people: 10, days: 60, ..e2e::stand::settled() };
-    let stand = Stand::of(company, |simulator: &Simulator| {
-        simulator.vendors().into_iter().map(Vendor::connection).collect()
-    })
-    .await;
+    let stand = Stand::of(company, systems).await;
     stand.drain_all(true).await;
     stand
 }
