@@ -32,6 +32,7 @@ use crate::request::Request;
 use crate::rows::{MapContext, Origin};
 use crate::schema::Timestamp;
 use crate::state::{Held, State};
+use crate::usage::{Usage, UsageMeter};
 use guard::LoopGuard;
 
 /// A lease outlives the longest wait that a source may ask for, and the invocation that took it.
@@ -120,6 +121,12 @@ struct Reading {
 impl Puller<'_> {
     /// Runs one stream to its end; whatever goes wrong is in the run, and touches no other stream.
     pub(crate) async fn run(&self, stream: &dyn AnyStream) -> Run {
+        let meter = UsageMeter::default();
+        let run = meter.measure(self.metered(stream, &meter)).await;
+        run.took(&meter)
+    }
+
+    async fn metered(&self, stream: &dyn AnyStream, meter: &UsageMeter) -> Run {
         let facts = stream.facts();
         let (connection, name) = (self.connection.name.as_str(), facts.name);
         let (started_at, started) = (clock::now(), Instant::now());
@@ -149,6 +156,7 @@ impl Puller<'_> {
             ledger: reading.ledger,
             calls: reading.meter.calls(),
             seconds: 0.0,
+            usage: Usage::default(),
             started_at,
             watermark: reading.watermark,
             error: None,
@@ -188,6 +196,7 @@ impl Puller<'_> {
                 "the run was not reported to the tables"
             );
         }
+        run = run.took(meter);
         if let Some(held) = &held
             && let Err(failure) = self.state.finish(held, &run).await
         {
