@@ -95,7 +95,7 @@ impl Sampler<'_> {
             let hour_ago = clock::before(clock::now(), Duration::from_hours(1));
             self.walk(None, hour_ago, &mut Imagined::default()).await?.0
         };
-        let position = self.position_units(&cursor);
+        let position = position_units(&cursor);
         let writes = |write_units| Usage { write_units, ..Usage::default() };
         // Taking the lease and giving it back write the position, the ledger is an item of its own.
         let idle = writes(2 * position + write_units(RUN));
@@ -104,10 +104,6 @@ impl Sampler<'_> {
 
     fn facts(&self) -> &'static crate::facts::StreamFacts {
         self.stream.facts()
-    }
-
-    fn position_units(&self, cursor: &RawValue) -> u64 {
-        write_units(POSITION + RUN + cursor.get().len() as u64)
     }
 
     async fn walk(
@@ -126,7 +122,7 @@ impl Sampler<'_> {
             walked.add(&weight);
             walked.pages += raw;
             walked.pages.api_calls += 1;
-            walked.pages.write_units += self.position_units(page.next.cursor());
+            walked.pages.write_units += position_units(page.next.cursor());
             walked.calls += 1;
             page.next.cursor().clone_into(&mut cursor);
             match page.next {
@@ -153,7 +149,10 @@ impl Sampler<'_> {
 
     async fn ask(&self, cursor: &RawValue, horizon: &Horizon) -> Result<Response, Error> {
         let request = self.stream.request(cursor, horizon)?;
-        let response = self.client.send(&request, self.facts(), Budget::unlimited(), &Meter::default()).await?;
+        let response = self
+            .client
+            .send(&request, self.facts(), Budget::unlimited(), &Meter::default())
+            .await?;
         Ok(sift(response, &request, |frame| self.stream.keeps(frame)))
     }
 
@@ -186,7 +185,7 @@ impl Sampler<'_> {
             api_calls: calls,
             s3_puts: calls,
             read_units: calls + 1,
-            write_units: (calls + 1) * self.position_units(&cursor),
+            write_units: (calls + 1) * position_units(&cursor),
             ..Usage::default()
         };
         let walked = Walked {
@@ -216,6 +215,11 @@ impl Walked {
         self.item_bytes += weight.item_bytes;
         self.recent += weight.recent;
     }
+}
+
+/// The units that writing a stream's position takes.
+fn position_units(cursor: &RawValue) -> u64 {
+    write_units(POSITION + RUN + cursor.get().len() as u64)
 }
 
 /// The object that reports a run to the tables.

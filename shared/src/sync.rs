@@ -118,11 +118,33 @@ struct Reading {
     slowest: Duration,
 }
 
+impl Reading {
+    /// The run that read this, as long as nothing says how it ended.
+    fn as_run(&self, connection: &str, stream: &str, started_at: Timestamp) -> Run {
+        Run {
+            connection: connection.to_owned(),
+            stream: stream.to_owned(),
+            outcome: Outcome::Failed,
+            ledger: self.ledger,
+            calls: self.meter.calls(),
+            seconds: 0.0,
+            usage: Usage::default(),
+            started_at,
+            watermark: self.watermark,
+            error: None,
+            due_at: None,
+            not_before: None,
+            in_other_hands: false,
+            note: None,
+        }
+    }
+}
+
 impl Puller<'_> {
     /// Runs one stream to its end; whatever goes wrong is in the run, and touches no other stream.
     pub(crate) async fn run(&self, stream: &dyn AnyStream) -> Run {
         let meter = UsageMeter::default();
-        let run = meter.measure(self.metered(stream, &meter)).await;
+        let run = meter.measure(Box::pin(self.metered(stream, &meter))).await;
         run.took(&meter)
     }
 
@@ -149,22 +171,7 @@ impl Puller<'_> {
             Err(error) => Err(error),
         };
         let end = self.judge(end, stream);
-        let mut run = Run {
-            connection: connection.to_owned(),
-            stream: name.to_owned(),
-            outcome: Outcome::Failed,
-            ledger: reading.ledger,
-            calls: reading.meter.calls(),
-            seconds: 0.0,
-            usage: Usage::default(),
-            started_at,
-            watermark: reading.watermark,
-            error: None,
-            due_at: None,
-            not_before: None,
-            in_other_hands: false,
-            note: None,
-        };
+        let mut run = reading.as_run(connection, name, started_at);
         match end {
             Ok(End { outcome, not_before, due_at, note, in_other_hands }) => {
                 run = Run { outcome, due_at, not_before, in_other_hands, note, ..run };

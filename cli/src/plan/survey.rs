@@ -90,24 +90,17 @@ pub async fn survey(hub: &Hub, asked: &Asked) -> Result<Survey, Error> {
             streams: plans,
             secrets: credentials(connection).len() + connection.common.webhook_secrets.len(),
             deliveries: (!connection.common.webhook_secrets.is_empty()).then(|| {
-                asked.of(&asked.rows_per_month, connection, DELIVERIES).unwrap_or_default()
+                said_of(&asked.rows_per_month, connection, DELIVERIES).unwrap_or_default()
             }),
         });
     }
     Ok(found)
 }
 
-impl Asked {
-    /// What was said of a stream, under its full name or under its own.
-    fn of(
-        &self,
-        said: &BTreeMap<String, f64>,
-        connection: &Connection,
-        stream: &str,
-    ) -> Option<f64> {
-        let full = format!("{}/{stream}", connection.name);
-        said.get(&full).or_else(|| said.get(stream)).copied()
-    }
+/// What was said of a stream, under its full name or under its own.
+fn said_of(said: &BTreeMap<String, f64>, connection: &Connection, stream: &str) -> Option<f64> {
+    let full = format!("{}/{stream}", connection.name);
+    said.get(&full).or_else(|| said.get(stream)).copied()
 }
 
 async fn of_stream(
@@ -119,8 +112,8 @@ async fn of_stream(
 ) -> Result<StreamPlan, Error> {
     let runs = hub.state().runs(&connection.name, facts.name, RUNS).await?;
     let past = Rate::of(&runs);
-    let backlog = asked.of(&asked.rows, connection, facts.name).or(past.backlog);
-    let given = asked.of(&asked.rows_per_month, connection, facts.name);
+    let backlog = said_of(&asked.rows, connection, facts.name).or(past.backlog);
+    let given = said_of(&asked.rows_per_month, connection, facts.name);
     let (changed, basis) = match (given, past.changed) {
         (Some(changed), _) => (changed, Basis::Given),
         (None, Some(changed)) => (changed, Basis::Runs),
@@ -183,14 +176,14 @@ fn quotas(connection: &Connection, streams: &[&dyn AnyStream]) -> Vec<Quota> {
         None => {
             let mut quotas: Vec<Quota> =
                 connection.connector.api.pace.map(account).into_iter().collect();
-            let mut named = BTreeMap::<&str, Quota>::new();
+            let mut by_name = BTreeMap::<&str, Quota>::new();
             for facts in streams.iter().map(|stream| stream.facts()) {
                 let Some(quota) = facts.quota.map(|fact| fact.value) else { continue };
                 let (name, pace) = (quota.name.to_owned(), quota.pace);
                 let new = || Quota { name, pace, streams: Vec::new() };
-                named.entry(quota.name).or_insert_with(new).streams.push(facts.name);
+                by_name.entry(quota.name).or_insert_with(new).streams.push(facts.name);
             }
-            quotas.extend(named.into_values());
+            quotas.extend(by_name.into_values());
             quotas
         }
     }
