@@ -52,21 +52,10 @@ fn assert_close(what: &str, planned: &Amounts, actual: &Amounts) {
     for (unit, planned, actual) in [
         ("calls", planned.api_calls, actual.api_calls),
         ("write units", planned.of(Charge::WriteUnits), actual.of(Charge::WriteUnits)),
-        ("read units", planned.of(Charge::ReadUnits), actual.of(Charge::ReadUnits)),
         ("S3 PUT", planned.of(Charge::S3Puts), actual.of(Charge::S3Puts)),
     ] {
         let off = (planned - actual).abs() / actual.max(1.0);
-        println!(
-            "{what}: {unit}: planned {planned:.1}, took {actual:.1}, off by {:.1} %",
-            off * 100.0
-        );
-    }
-    for (unit, planned, actual) in [
-        ("calls", planned.api_calls, actual.api_calls),
-        ("write units", planned.of(Charge::WriteUnits), actual.of(Charge::WriteUnits)),
-        ("S3 PUT", planned.of(Charge::S3Puts), actual.of(Charge::S3Puts)),
-    ] {
-        let off = (planned - actual).abs() / actual.max(1.0);
+        println!("{what}: {unit}: planned {planned:.1}, took {actual:.1}");
         assert!(off <= TOLERANCE, "{what}: {unit}: planned {planned:.1}, took {actual:.1}");
     }
 }
@@ -78,25 +67,6 @@ async fn plan_and_sync(face: fn(&Simulator) -> ConnectionKeys) {
     assert!(survey.past.is_empty());
     let planned = first_sync(&survey);
     let runs = stand.sync_all(false).await;
-    for run in &runs {
-        let stream =
-            survey.plan.connections[0].streams.iter().find(|s| s.stream == run.stream).unwrap();
-        let (p, a) = (stream.first().amounts, Amounts::from(run.usage));
-        println!(
-            "  {}: calls {:.1} → {:.1}, writes {:.1} → {:.1}, reads {:.1} → {:.1}, puts {:.1} → {:.1}; landed {:.0} → {}",
-            run.stream,
-            p.api_calls,
-            a.api_calls,
-            p.of(Charge::WriteUnits),
-            a.of(Charge::WriteUnits),
-            p.of(Charge::ReadUnits),
-            a.of(Charge::ReadUnits),
-            p.of(Charge::S3Puts),
-            a.of(Charge::S3Puts),
-            stream.first().landed,
-            run.ledger.landed
-        );
-    }
     assert_close("first sync", &planned.amounts, &took(&runs));
     assert!(planned.landed > 0.0);
     // Nothing of what the plan did has landed, so that the sync had all of it to do.
@@ -242,7 +212,7 @@ async fn an_interaction_takes_no_more_write_units_than_the_page_about_cost_says(
             }
             sizes
         });
-    let mut all = Vec::new();
+    let mut all: Vec<usize> = Vec::new();
     for (source, sizes) in &sizes {
         let units: usize = sizes.iter().map(|size| size.div_ceil(1024)).sum();
         let mean = sizes.iter().sum::<usize>() / sizes.len();
