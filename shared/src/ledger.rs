@@ -125,6 +125,26 @@ pub struct Run {
 }
 
 impl Run {
+    /// A run that has brought nothing yet, and as good as failed as long as nothing says how it ended.
+    pub fn begun(connection: &str, stream: &str, started_at: Timestamp) -> Self {
+        Self {
+            connection: connection.to_owned(),
+            stream: stream.to_owned(),
+            outcome: Outcome::Failed,
+            ledger: Ledger::default(),
+            calls: Calls::default(),
+            seconds: 0.0,
+            usage: Usage::default(),
+            started_at,
+            watermark: None,
+            error: None,
+            due_at: None,
+            not_before: None,
+            in_other_hands: false,
+            note: None,
+        }
+    }
+
     /// The run with what it took so far by the meter of its work.
     pub(crate) fn took(self, meter: &UsageMeter) -> Self {
         let usage = Usage { api_calls: self.calls.api_calls, ..meter.usage() };

@@ -32,7 +32,7 @@ use crate::request::Request;
 use crate::rows::{MapContext, Origin};
 use crate::schema::Timestamp;
 use crate::state::{Held, State};
-use crate::usage::{Usage, UsageMeter};
+use crate::usage::UsageMeter;
 use guard::LoopGuard;
 
 /// A lease outlives the longest wait that a source may ask for, and the invocation that took it.
@@ -118,28 +118,6 @@ struct Reading {
     slowest: Duration,
 }
 
-impl Reading {
-    /// The run that read this, as long as nothing says how it ended.
-    fn as_run(&self, connection: &str, stream: &str, started_at: Timestamp) -> Run {
-        Run {
-            connection: connection.to_owned(),
-            stream: stream.to_owned(),
-            outcome: Outcome::Failed,
-            ledger: self.ledger,
-            calls: self.meter.calls(),
-            seconds: 0.0,
-            usage: Usage::default(),
-            started_at,
-            watermark: self.watermark,
-            error: None,
-            due_at: None,
-            not_before: None,
-            in_other_hands: false,
-            note: None,
-        }
-    }
-}
-
 impl Puller<'_> {
     /// Runs one stream to its end; whatever goes wrong is in the run, and touches no other stream.
     pub(crate) async fn run(&self, stream: &dyn AnyStream) -> Run {
@@ -171,7 +149,12 @@ impl Puller<'_> {
             Err(error) => Err(error),
         };
         let end = self.judge(end, stream);
-        let mut run = reading.as_run(connection, name, started_at);
+        let mut run = Run {
+            ledger: reading.ledger,
+            calls: reading.meter.calls(),
+            watermark: reading.watermark,
+            ..Run::begun(connection, name, started_at)
+        };
         match end {
             Ok(End { outcome, not_before, due_at, note, in_other_hands }) => {
                 run = Run { outcome, due_at, not_before, in_other_hands, note, ..run };

@@ -193,24 +193,13 @@ fn quotas(connection: &Connection, streams: &[&dyn AnyStream]) -> Vec<Quota> {
 mod tests {
     use shared::ledger::Ledger;
     use shared::schema::Timestamp;
-    use shared::usage::Usage;
 
     use super::*;
 
     fn run(hour: i64, outcome: Outcome, fetched: u64, landed: u64) -> Run {
-        Run {
-            connection: "desk".to_owned(),
-            stream: "tickets".to_owned(),
-            outcome,
-            ledger: Ledger { fetched, landed, ..Ledger::default() },
-            seconds: 1.0,
-            usage: Usage::default(),
-            started_at: Timestamp::from_micros(hour * 3_600_000_000).unwrap(),
-            watermark: None,
-            error: None,
-            due_at: None,
-            note: None,
-        }
+        let started_at = Timestamp::from_micros(hour * 3_600_000_000).unwrap();
+        let ledger = Ledger { fetched, landed, ..Ledger::default() };
+        Run { outcome, ledger, ..Run::begun("desk", "tickets", started_at) }
     }
 
     #[test]

@@ -32,7 +32,8 @@ fn asked(pages: u64, rows: BTreeMap<String, f64>) -> Asked {
 }
 
 async fn plan(stand: &Stand, pages: u64, rows: BTreeMap<String, f64>) -> Survey {
-    let survey = survey(&stand.hub(), &asked(pages, rows)).await.expect("the state can be read");
+    let (hub, asked) = (stand.hub(), asked(pages, rows));
+    let survey = Box::pin(survey(&hub, &asked)).await.expect("the state can be read");
     assert!(survey.silent.is_empty(), "{:?}", survey.silent);
     survey
 }

@@ -74,8 +74,6 @@ fn survey() -> Survey {
     let plan = Plan { schedule: Schedule { every_minutes: 15.0 }, connections: vec![connection] };
     let ledger = Ledger { pages: 2, fetched: 800, landed: 790, unchanged: 10, ..Ledger::default() };
     let run = Run {
-        connection: "helpdesk-eu".to_owned(),
-        stream: "users".to_owned(),
         outcome: Outcome::CaughtUp,
         ledger,
         seconds: 2.0,
@@ -86,11 +84,7 @@ fn survey() -> Survey {
             s3_puts: 5,
             ..Usage::default()
         },
-        started_at: Timestamp::UNIX_EPOCH,
-        watermark: None,
-        error: None,
-        due_at: None,
-        note: None,
+        ..Run::begun("helpdesk-eu", "users", Timestamp::UNIX_EPOCH)
     };
     let past = vec![Past { planned: users.run(&run.ledger), run }];
     Survey { plan, past, silent: Vec::new(), not_offered: Vec::new() }
