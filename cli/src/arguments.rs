@@ -82,6 +82,9 @@ pub(crate) enum Command {
     /// Shows the first records of a stream as they would land, and lands nothing.
     #[command(after_help = "Example:\n  tributary preview helpdesk/tickets --limit 3")]
     Preview(Preview),
+    /// Says what reading will take and cost: calls, quota, writes, dollars; samples each stream, and lands nothing.
+    #[command(after_help = PLANS)]
+    Plan(Plan),
     /// Reads what is new in all connections, one, or one stream of it.
     #[command(
         after_help = "Examples:\n  tributary sync\n  tributary sync helpdesk/tickets --budget 10m --json"
@@ -213,6 +216,37 @@ pub(crate) struct Preview {
     /// How many records to show, of the first page at most.
     #[arg(long, default_value_t = 5, value_name = "RECORDS")]
     pub(crate) limit: usize,
+}
+
+const PLANS: &str = "\
+Examples:
+  tributary plan helpdesk --every 15m --rows tickets=250000 --rows-per-month tickets=9000
+  tributary plan --region eu-central-1 --explain
+
+How the numbers come about, and what they assume: docs/cost.md.";
+
+#[derive(Debug, Args)]
+pub(crate) struct Plan {
+    #[command(flatten)]
+    pub(crate) selected: Selected,
+    /// The AWS region whose prices hold.
+    #[arg(long, value_name = "REGION", default_value = crate::plan::REGION)]
+    pub(crate) region: String,
+    /// The time between two syncs.
+    #[arg(long, value_name = "TIME", default_value = "15m", value_parser = duration)]
+    pub(crate) every: Duration,
+    /// Records that a stream has already, such as tickets=250000; the sample's or past runs' when absent.
+    #[arg(long, value_name = "STREAM=RECORDS", value_parser = volume)]
+    pub(crate) rows: Vec<(String, f64)>,
+    /// Records of a stream that are new or change in a month; webhook=N counts deliveries.
+    #[arg(long, value_name = "STREAM=RECORDS", value_parser = volume)]
+    pub(crate) rows_per_month: Vec<(String, f64)>,
+    /// Answers to sample of each stream at the most, and as many again from where they end.
+    #[arg(long, value_name = "ANSWERS", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=1000))]
+    pub(crate) pages: u64,
+    /// Show the arithmetic: amounts, prices and what is assumed.
+    #[arg(long)]
+    pub(crate) explain: bool,
 }
 
 #[derive(Debug, Args)]
@@ -433,6 +467,13 @@ pub(crate) struct New {
     pub(crate) connector: String,
 }
 
+fn volume(text: &str) -> Result<(String, f64), String> {
+    let wrong = || "write for example tickets=250000 or helpdesk/tickets=250000".to_owned();
+    let (stream, records) = text.split_once('=').ok_or_else(wrong)?;
+    let records: u32 = records.replace('_', "").parse().map_err(|_| wrong())?;
+    if stream.is_empty() { Err(wrong()) } else { Ok((stream.to_owned(), f64::from(records))) }
+}
+
 fn duration(text: &str) -> Result<Duration, String> {
     let wrong = || "write for example 30s, 5m or 1h".to_owned();
     let span: jiff::SignedDuration = text.parse().map_err(|_| wrong())?;
@@ -451,6 +492,13 @@ mod tests {
     #[test]
     fn the_arguments_contradict_nowhere() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn volumes_name_a_stream_and_a_whole_number() {
+        assert_eq!(volume("tickets=250_000"), Ok(("tickets".to_owned(), 250_000.0)));
+        assert_eq!(volume("desk/users=0"), Ok(("desk/users".to_owned(), 0.0)));
+        assert!(volume("tickets").is_err() && volume("=7").is_err() && volume("a=-1").is_err());
     }
 
     #[test]

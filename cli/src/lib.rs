@@ -3,6 +3,7 @@
 //! Data goes to stdout, everything meant for a person's eyes to stderr; errors end with a hint.
 
 pub mod embedded;
+pub mod plan;
 pub mod truth;
 
 mod arguments;

@@ -15,10 +15,11 @@ use crate::connector::{AnyStream, Horizon};
 use crate::error::{Error, Invalid};
 use crate::http::{Client, Meter, Patience, TokenVault};
 use crate::inbox::{Inbox, Received};
-use crate::landing::{Landing, attempt};
+use crate::landing::{Imagined, Landing, attempt};
 use crate::ledger::Run;
 use crate::receive::{Envelope, Inlet};
 use crate::rows::{Draft, MapContext, Origin};
+use crate::sample::{Sample, Sampler};
 use crate::schema::{Entity, RecordKey, Timestamp};
 use crate::secrets::Secrets;
 use crate::state::State;
@@ -120,6 +121,7 @@ impl Hub {
         tokens: &Arc<dyn TokenVault>,
         patience: Patience,
     ) -> Result<Self, Error> {
+        let stores = &stores.counted();
         let state = State::new(stores);
         let clients = settings
             .connections
@@ -307,6 +309,18 @@ impl Hub {
         let response = client.send(&request, facts, Budget::unlimited(), &meter).await?;
         let response = crate::http::sift(response, &request, |frame| stream.keeps(frame));
         Ok((response, cursor, horizon))
+    }
+
+    /// Reads the first answers of a stream, at most so many, and measures what landing them would take.
+    pub async fn sample(
+        &self,
+        connection: &Connection,
+        stream: &dyn AnyStream,
+        most: u64,
+        tables: &mut Imagined,
+    ) -> Result<Sample, Error> {
+        let client = self.client(connection)?;
+        Sampler { client, landing: &self.landing, connection, stream, most }.sample(tables).await
     }
 
     /// Maps the first records of a stream without landing anything.

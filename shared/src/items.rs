@@ -57,6 +57,32 @@ pub(crate) fn text_of<'i>(item: &'i Item, name: &str) -> Option<&'i str> {
     item.get(name)?.as_s().ok().map(String::as_str)
 }
 
+/// The bytes by which DynamoDB counts an item: names and values.
+pub(crate) fn size(item: &Item) -> u64 {
+    let bytes = item.iter().map(|(name, value)| {
+        let value = match value {
+            AttributeValue::S(text) => text.len(),
+            // Two digits a byte, and one more.
+            AttributeValue::N(digits) => digits.len().div_ceil(2) + 1,
+            AttributeValue::B(bytes) => bytes.as_ref().len(),
+            AttributeValue::Ss(texts) => texts.iter().map(String::len).sum(),
+            _ => 1,
+        };
+        name.len() + value
+    });
+    bytes.sum::<usize>() as u64
+}
+
+/// The units that writing so many bytes takes outside of a transaction.
+pub(crate) fn write_units(bytes: u64) -> u64 {
+    bytes.div_ceil(1024).max(1)
+}
+
+/// The units that a strongly consistent read of so many bytes takes.
+pub(crate) fn read_units(bytes: u64) -> u64 {
+    bytes.div_ceil(4096).max(1)
+}
+
 /// Which items of one partition a query reads.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Range<'a> {

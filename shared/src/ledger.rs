@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 use crate::schema::Timestamp;
+use crate::usage::{Usage, UsageMeter};
 
 /// Records of one run and stream, by what became of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -98,6 +99,9 @@ pub struct Run {
     pub calls: Calls,
     /// How long it took.
     pub seconds: f64,
+    /// What it took, the calls to the source among it; as stored, without the two writes that store it.
+    #[serde(default, skip_serializing_if = "Usage::is_nothing")]
+    pub usage: Usage,
     /// When it started.
     pub started_at: Timestamp,
     /// The change time up to which the stream has been read.
@@ -118,6 +122,34 @@ pub struct Run {
     /// What else an operator should know.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+}
+
+impl Run {
+    /// A run that has brought nothing yet, and as good as failed as long as nothing says how it ended.
+    pub fn begun(connection: &str, stream: &str, started_at: Timestamp) -> Self {
+        Self {
+            connection: connection.to_owned(),
+            stream: stream.to_owned(),
+            outcome: Outcome::Failed,
+            ledger: Ledger::default(),
+            calls: Calls::default(),
+            seconds: 0.0,
+            usage: Usage::default(),
+            started_at,
+            watermark: None,
+            error: None,
+            due_at: None,
+            not_before: None,
+            in_other_hands: false,
+            note: None,
+        }
+    }
+
+    /// The run with what it took so far by the meter of its work.
+    pub(crate) fn took(self, meter: &UsageMeter) -> Self {
+        let usage = Usage { api_calls: self.calls.api_calls, ..meter.usage() };
+        Self { usage, ..self }
+    }
 }
 
 /// When reading goes on: the earliest time at which a source may be called again, if all that is paused waits for its source.

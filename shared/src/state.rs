@@ -372,6 +372,25 @@ impl State {
         })
     }
 
+    /// The last runs of a stream, the newest first, at most so many.
+    pub async fn runs(&self, connection: &str, stream: &str, most: i32) -> Result<Vec<Run>, Error> {
+        let output = persist("reading ledgers", || {
+            self.client
+                .query()
+                .table_name(&self.table)
+                .key_condition_expression("pk = :pk")
+                .expression_attribute_values(":pk", text(format!("RUN#{connection}#{stream}")))
+                .scan_index_forward(false)
+                .limit(most)
+                .send()
+        })
+        .await
+        .map_err(other)?;
+        let items = output.items.unwrap_or_default();
+        let runs = items.iter().filter_map(|item| text_of(item, "run"));
+        Ok(runs.filter_map(|run| serde_json::from_str(&run).ok()).collect())
+    }
+
     /// Looks a delivery id up and notes it with the body's digest if it is new.
     pub async fn see_delivery(
         &self,

@@ -14,6 +14,7 @@ use backon::{BackoffBuilder, ExponentialBuilder};
 
 use crate::config::StoreSettings;
 use crate::error::Error;
+use crate::usage::Counting;
 
 /// Where everything of one deployment is stored.
 #[derive(Clone, Debug)]
@@ -46,6 +47,17 @@ impl Stores {
             s3: aws_sdk_s3::Client::new(config),
             dynamodb: aws_sdk_dynamodb::Client::new(config),
             names,
+        }
+    }
+
+    /// The same stores, with clients that count what they do ([`crate::usage`]).
+    pub(crate) fn counted(&self) -> Self {
+        let s3 = self.s3.config().to_builder().interceptor(Counting).build();
+        let dynamodb = self.dynamodb.config().to_builder().interceptor(Counting).build();
+        Self {
+            s3: aws_sdk_s3::Client::from_conf(s3),
+            dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb),
+            names: self.names.clone(),
         }
     }
 

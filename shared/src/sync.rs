@@ -32,6 +32,7 @@ use crate::request::Request;
 use crate::rows::{MapContext, Origin};
 use crate::schema::Timestamp;
 use crate::state::{Held, State};
+use crate::usage::UsageMeter;
 use guard::LoopGuard;
 
 /// A lease outlives the longest wait that a source may ask for, and the invocation that took it.
@@ -120,6 +121,12 @@ struct Reading {
 impl Puller<'_> {
     /// Runs one stream to its end; whatever goes wrong is in the run, and touches no other stream.
     pub(crate) async fn run(&self, stream: &dyn AnyStream) -> Run {
+        let meter = UsageMeter::default();
+        let run = meter.measure(Box::pin(self.metered(stream, &meter))).await;
+        run.took(&meter)
+    }
+
+    async fn metered(&self, stream: &dyn AnyStream, meter: &UsageMeter) -> Run {
         let facts = stream.facts();
         let (connection, name) = (self.connection.name.as_str(), facts.name);
         let (started_at, started) = (clock::now(), Instant::now());
@@ -143,19 +150,10 @@ impl Puller<'_> {
         };
         let end = self.judge(end, stream);
         let mut run = Run {
-            connection: connection.to_owned(),
-            stream: name.to_owned(),
-            outcome: Outcome::Failed,
             ledger: reading.ledger,
             calls: reading.meter.calls(),
-            seconds: 0.0,
-            started_at,
             watermark: reading.watermark,
-            error: None,
-            due_at: None,
-            not_before: None,
-            in_other_hands: false,
-            note: None,
+            ..Run::begun(connection, name, started_at)
         };
         match end {
             Ok(End { outcome, not_before, due_at, note, in_other_hands }) => {
@@ -188,6 +186,7 @@ impl Puller<'_> {
                 "the run was not reported to the tables"
             );
         }
+        run = run.took(meter);
         if let Some(held) = &held
             && let Err(failure) = self.state.finish(held, &run).await
         {

@@ -9,6 +9,7 @@ mod demo;
 mod init;
 mod new;
 mod pipe;
+mod plan;
 mod preview;
 mod quarantine;
 mod query;
@@ -36,6 +37,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Check(selected) => Box::pin(check::run(global, &selected.selection())).await,
         Command::Streams(streams) => streams::run(global, streams),
         Command::Preview(preview) => preview::run(global, preview).await,
+        Command::Plan(plan) => plan::run(global, plan).await,
         Command::Sync(sync) => sync::run(global, sync).await,
         Command::Backfill(backfill) => backfill::run(global, backfill).await,
         Command::Serve(serve) => serve::run(global, serve).await,

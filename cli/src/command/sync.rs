@@ -4,12 +4,14 @@ use serde_json::json;
 use shared::budget::Budget;
 use shared::hub::Selection;
 use shared::ledger::Run;
+use shared::usage::Usage;
 
 use crate::arguments::{Global, Sync};
 use crate::command::tables::{commit, told};
-use crate::display::{ledger, remarks, say, say_json};
+use crate::display::{grouped, ledger, remarks, say, say_json};
 use crate::failure::{Exit, Failure};
 use crate::log::tell;
+use crate::plan::{Amounts, Prices, REGION};
 use crate::progress::Watch;
 use crate::session::Session;
 
@@ -34,6 +36,7 @@ async fn read(global: &Global, sync: &Sync, session: &Session) -> Result<Exit, F
         say_json(&json!({ "runs": runs, "committed": committed }))?;
     } else {
         summary(&runs);
+        say(took(&runs, &Prices::of_region(REGION)?));
         told(&committed).iter().for_each(say);
     }
     Ok(Exit::of(&runs))
@@ -57,6 +60,19 @@ pub(super) async fn until_interrupted(
         session.give_up(&watch.running()).await;
     }
     Ok(runs)
+}
+
+/// What the runs took, in units and in what AWS would charge for them.
+fn took(runs: &[Run], prices: &Prices) -> String {
+    let usage: Usage = runs.iter().map(|run| run.usage).sum();
+    format!(
+        "{} calls to the sources; {} write units, {} read units and {} objects: {:.4} USD in AWS, without Lambda",
+        grouped(usage.api_calls),
+        grouped(usage.write_units),
+        grouped(usage.read_units),
+        grouped(usage.s3_puts),
+        Amounts::from(usage).dollars(prices)
+    )
 }
 
 pub(super) fn summary(runs: &[Run]) {

@@ -24,6 +24,7 @@ async fn the_help_teaches() {
         "check",
         "streams",
         "preview",
+        "plan",
         "sync",
         "serve",
         "customer",

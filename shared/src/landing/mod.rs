@@ -8,6 +8,7 @@ mod records;
 mod remake;
 mod sheet;
 mod telling;
+mod weigh;
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -18,6 +19,7 @@ pub use objects::{Created, Objects, compress, decompress};
 pub use records::Records;
 pub(crate) use records::provenance_of;
 pub use remake::Remade;
+pub use weigh::{Imagined, Weight};
 
 use crate::clock;
 use crate::config::Connection;
@@ -252,16 +254,12 @@ impl Landing {
         received_at: Timestamp,
         notes: &[(&str, String)],
     ) -> Result<String, Error> {
-        let day = day(received_at);
-        let Place { source, connection, stream } = place;
-        let key = format!(
-            "raw/source={source}/connection={connection}/stream={stream}/dt={day}/{}.json.zst",
-            Sha256::of(body)
-        );
+        let key = raw_key(place, body, received_at);
         let mut metadata = vec![("received-at", received_at.to_string())];
         metadata.extend(notes.iter().map(|(name, value)| (*name, value.clone())));
         self.objects.create(&key, compress(body)?, &metadata).await?;
-        point(if stream == DELIVERIES { Point::AfterDeliveryStored } else { Point::AfterRaw });
+        let is_delivery = place.stream == DELIVERIES;
+        point(if is_delivery { Point::AfterDeliveryStored } else { Point::AfterRaw });
         Ok(key)
     }
 
@@ -351,6 +349,15 @@ impl Landing {
 
 /// The stream name under which deliveries land.
 pub const DELIVERIES: &str = "webhook";
+
+/// The key of the raw bytes of a page or delivery.
+fn raw_key(place: Place<'_>, body: &[u8], received_at: Timestamp) -> String {
+    let Place { source, connection, stream } = place;
+    let (day, digest) = (day(received_at), Sha256::of(body));
+    format!(
+        "raw/source={source}/connection={connection}/stream={stream}/dt={day}/{digest}.json.zst"
+    )
+}
 
 fn day(at: Timestamp) -> String {
     at.to_string()[..10].to_owned()

@@ -21,7 +21,7 @@ use crate::clock;
 use crate::crash::{Point, point};
 use crate::error::Error;
 use crate::identity::{Evidence, Untold, live, person_id_of};
-use crate::items::{CONCURRENCY, Item, ItemKey, Items, number, text, text_of};
+use crate::items::{CONCURRENCY, Item, ItemKey, Items, number, size, text, text_of, write_units};
 use crate::schema::{Entity, Provenance, RecordKey, Sha256, Table, Timestamp, Version};
 use crate::stores::{StoreFault, Stores, persist};
 
@@ -184,6 +184,18 @@ impl Records {
         })
     }
 
+    /// What writing a row takes: its write units, and the bytes that are stored.
+    pub(super) fn weigh(&self, write: &Write<'_>) -> Result<(u64, u64), Error> {
+        if !write.may_have_companions() {
+            let bytes = size(&write.content(write.item)?);
+            return Ok((write_units(bytes), bytes));
+        }
+        let actions = self.actions(write, write.before)?;
+        let sizes = actions.iter().map(|action| action.put().map_or(0, |put| size(put.item())));
+        // In a transaction each unit counts twice.
+        Ok(sizes.fold((0, 0), |(units, bytes), size| (units + 2 * write_units(size), bytes + size)))
+    }
+
     fn actions(
         &self,
         write: &Write<'_>,
@@ -307,6 +319,18 @@ fn edges(key: &RecordKey, evidence: Option<&Evidence>) -> BTreeSet<ItemKey> {
 }
 
 impl Write<'_> {
+    /// What the table knows once this is written, and all is told.
+    pub(super) fn known(&self) -> Result<Known, Error> {
+        Ok(Known {
+            version: self.provenance.version(),
+            subject: self.provenance.subject_key.as_ref().map(|key| key.as_str().to_owned()),
+            deleted: self.provenance.deleted,
+            evidence: self.evidence.cloned(),
+            evidence_text: self.evidence.map(live::json).transpose()?,
+            untold: None,
+        })
+    }
+
     /// Whether anything hangs on the record, or may have hung on it. A tombstone has no copy and often no subject, but what
     /// it buries may have a copy that somebody writes just now.
     fn may_have_companions(&self) -> bool {

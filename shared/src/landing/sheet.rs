@@ -1,7 +1,7 @@
 //! One page or delivery as it is laid out before it lands: lines, what does not map, and what is known of each row.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 
 use super::records::{Body, Known, Write, item_of};
@@ -253,6 +253,17 @@ impl<'a> Sheet<'a> {
     /// The rows that are not known yet.
     pub(super) fn unknown(&self) -> impl Iterator<Item = &Row> {
         self.rows.iter().filter(|row| matches!(row.fate, Fate::Newer { .. } | Fate::Older))
+    }
+
+    /// Records with a row that is not known yet and that the source says changed or happened since then.
+    pub(super) fn changed_since(&self, since: Timestamp) -> u64 {
+        let recent = |row: &&Row| {
+            let of = &row.provenance;
+            of.occurred_at.or(of.source_updated_at).is_some_and(|at| at >= since)
+        };
+        let records: BTreeSet<usize> =
+            self.unknown().filter(recent).map(|row| row.record).collect();
+        records.len() as u64
     }
 
     /// Who of an object is there: all that the page names if it is one of a full pass, else those it brings news of.

@@ -31,8 +31,6 @@ fn metrics(detail: Detail) -> Metrics {
 
 fn caught_up() -> Run {
     Run {
-        connection: "helpdesk-eu".to_owned(),
-        stream: "tickets".to_owned(),
         outcome: Outcome::CaughtUp,
         ledger: Ledger {
             pages: 3,
@@ -45,13 +43,8 @@ fn caught_up() -> Run {
         },
         calls: Calls { api_calls: 5, throttles: 2 },
         seconds: 12.3456,
-        started_at: at("2026-06-01T23:29:47Z"),
         watermark: Some(at("2026-06-01T23:28:00.9Z")),
-        error: None,
-        due_at: None,
-        not_before: None,
-        in_other_hands: false,
-        note: None,
+        ..Run::begun("helpdesk-eu", "tickets", at("2026-06-01T23:29:47Z"))
     }
 }
 

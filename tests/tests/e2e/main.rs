@@ -11,6 +11,7 @@ mod lake;
 mod oauth;
 mod people;
 mod people_truth;
+mod plan;
 mod privacy;
 mod pull_faults;
 mod seeds;
