@@ -281,7 +281,7 @@ fn basis() -> Vec<String> {
     vec![
         "counts: by the code that lands, on the sample's own records".to_owned(),
         format!(
-            "assumed: a page takes {} s, a record {} ms, a run {} s, in {} GB; a commit {} s, a million rows {} s, \
+            "assumed: a page takes {} s, a record {:.2} ms, a run {} s, in {} GB; a commit {} s, a million rows {} s, \
              in {} GB, every {} min",
             assumed::PAGE,
             assumed::RECORD * 1e3,
