@@ -4,8 +4,8 @@ use super::assumed::{BATCH, DOOR, DOOR_GB, LAND_BATCH, PAGE, RECORD, SYNC_GB};
 use super::deployment::rows_into_tables;
 use super::{Amounts, Charge};
 
-/// Write units of an interaction, on average over the connectors' fixtures.
-pub const UNITS: f64 = 1.2;
+/// Write units of an interaction, on average over those of a simulated company (`tests/tests/e2e/plan.rs`).
+pub const UNITS: f64 = 1.46;
 /// A million.
 pub const MILLION: f64 = 1e6;
 

@@ -154,7 +154,9 @@ impl StreamPlan {
     pub fn run(&self, ledger: &Ledger) -> Load {
         let Ledger { pages, fetched, landed, quarantined, .. } = *ledger;
         let quarantine = if quarantined > 0 { 2.0 } else { 0.0 };
-        let objects = objects(float(landed), float(pages)) + quarantine;
+        // The records stand in the pages that are full; the last one of a stream is often empty.
+        let with_records = (float(fetched) / self.page()).ceil().min(float(pages));
+        let objects = objects(float(landed), with_records) + quarantine;
         let load = self.load(float(pages), float(fetched), float(landed), objects);
         Load { amounts: load.amounts + self.of_a_run(pages).into(), ..load }
     }
