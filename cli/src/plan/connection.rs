@@ -51,6 +51,18 @@ pub struct Quota {
     pub streams: Vec<&'static str>,
 }
 
+impl Quota {
+    /// Seconds from one call to the next.
+    fn seconds_a_call(&self) -> f64 {
+        self.pace.per.as_secs_f64() / f64::from(self.pace.requests)
+    }
+
+    /// Seconds that so many calls wait for it at least: the first ones may go at once.
+    fn wait(&self, calls: f64) -> f64 {
+        (calls - f64::from(self.pace.requests)).max(0.0) * self.seconds_a_call()
+    }
+}
+
 /// What is drawn on a quota.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct QuotaShare {
@@ -85,12 +97,8 @@ impl ConnectionPlan {
 
     /// Seconds of so many calls of a stream: their own, and the waits for its quotas.
     fn seconds(&self, stream: &str, calls: f64) -> f64 {
-        let waits = self.quotas.iter().filter(|quota| quota.streams.contains(&stream));
-        let waits = waits.map(|Quota { pace, .. }| {
-            let at_once = f64::from(pace.requests);
-            (calls - at_once).max(0.0) * pace.per.as_secs_f64() / at_once
-        });
-        (calls * PAGE).max(waits.fold(0.0, f64::max))
+        let quotas = self.quotas.iter().filter(|quota| quota.streams.contains(&stream));
+        quotas.map(|quota| quota.wait(calls)).fold(calls * PAGE, f64::max)
     }
 
     /// A month: its runs and their invocations, deliveries, and what there is to pay for a system that does nothing.
@@ -140,14 +148,13 @@ impl ConnectionPlan {
     pub fn shares(&self, schedule: Schedule) -> Vec<QuotaShare> {
         let share = |quota: &Quota| {
             let drawing = || self.streams.iter().filter(|s| quota.streams.contains(&s.stream));
-            let per = quota.pace.per.as_secs_f64() / f64::from(quota.pace.requests);
             let first: f64 = drawing().map(|stream| stream.first().amounts.api_calls).sum();
             let ticks = schedule.ticks();
             QuotaShare {
                 quota: quota.name.clone(),
-                allowed_a_month: MONTH * 60.0 / per,
+                allowed_a_month: MONTH * 60.0 / quota.seconds_a_call(),
                 calls_a_month: drawing().map(|s| s.month(ticks).amounts.api_calls).sum(),
-                first_sync_seconds: (first - f64::from(quota.pace.requests)).max(0.0) * per,
+                first_sync_seconds: quota.wait(first),
             }
         };
         self.quotas.iter().map(share).collect()
