@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 use shared::facts::{Deletes, StreamFacts};
 use shared::ledger::Ledger;
-use shared::sample::Sample;
+use shared::sample::{Sample, Walked};
 use shared::usage::Usage;
 
 use super::assumed::{MONTH, WRITES};
@@ -145,7 +145,7 @@ impl StreamPlan {
         let pages = passes * calls + more;
         let fetched = passes * again + changed;
         let objects = passes * objects(per_pass, 1.0) + more;
-        let load = self.load(pages, fetched, changed, objects);
+        let load = self.load(&self.sample.again, pages, fetched, changed, objects);
         let runs = Amounts::from(self.sample.run) * passes + Amounts::from(self.sample.idle) * idle;
         Load { amounts: load.amounts + runs, ..load }
     }
@@ -157,17 +157,19 @@ impl StreamPlan {
         // The records stand in the pages that are full; the last one of a stream is often empty.
         let with_records = (float(fetched) / self.page()).ceil().min(float(pages));
         let objects = objects(float(landed), with_records) + quarantine;
-        let load = self.load(float(pages), float(fetched), float(landed), objects);
+        let walked = &self.sample.first;
+        let load = self.load(walked, float(pages), float(fetched), float(landed), objects);
         Load { amounts: load.amounts + self.of_a_run(pages).into(), ..load }
     }
 
-    /// So many pages with so many records, of which so many land in so many objects.
-    fn load(&self, pages: f64, fetched: f64, landed: f64, objects: f64) -> Load {
-        // Where the first run finds nothing to do, what later ones do says what a page takes.
+    /// So many pages like these with so many records, of which so many land in so many objects.
+    fn load(&self, like: &Walked, pages: f64, fetched: f64, landed: f64, objects: f64) -> Load {
+        // Where one of the two walks finds nothing to do, the other says what a page takes.
         let Sample { first, again, .. } = &self.sample;
         let sample = if first.calls > 0 { first } else { again };
-        let calls = sample.calls.max(1);
-        let (of_page, of_record) = (Amounts::from(sample.pages), sample.records);
+        let like = if like.calls > 0 { like } else { sample };
+        let calls = like.calls.max(1);
+        let (of_page, of_record) = (Amounts::from(like.pages), sample.records);
         let per_fetched = |count: u64| share(count, sample.ledger.fetched);
         let per_landed = |count: u64| share(count, sample.ledger.landed);
         // A sample without a record says nothing of records.
@@ -189,7 +191,7 @@ impl StreamPlan {
             amounts,
             table_gb: per_landed(sample.item_bytes) * landed / 1e9,
             s3_gb: (per_landed(bytes(of_record)) * landed
-                + share(bytes(sample.pages), calls) * pages)
+                + share(bytes(like.pages), calls) * pages)
                 / 1e9,
         }
     }

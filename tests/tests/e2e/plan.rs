@@ -55,9 +55,10 @@ fn assert_close(what: &str, planned: &Amounts, actual: &Amounts) {
         ("write units", planned.of(Charge::WriteUnits), actual.of(Charge::WriteUnits)),
         ("S3 PUT", planned.of(Charge::S3Puts), actual.of(Charge::S3Puts)),
     ] {
-        let off = (planned - actual).abs() / actual.max(1.0);
+        // One more or less is no error of the model: how often a live feed is opened depends on how quickly it answers.
+        let bearable = (actual * TOLERANCE).max(1.0);
         println!("{what}: {unit}: planned {planned:.1}, took {actual:.1}");
-        assert!(off <= TOLERANCE, "{what}: {unit}: planned {planned:.1}, took {actual:.1}");
+        assert!((planned - actual).abs() <= bearable, "{what}: {unit}: planned {planned:.1}, took {actual:.1}");
     }
 }
 
