@@ -3,10 +3,12 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, KeysAndAttributes, Put, TransactWriteItem};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
 use crate::error::Error;
+use crate::schema::{Sha256, Timestamp};
 use crate::stores::{StoreFault, Stores, persist, unconditional};
 
 /// `BatchGetItem` takes at most this many keys.
@@ -51,6 +53,29 @@ pub(crate) fn text(value: impl Into<String>) -> AttributeValue {
 
 pub(crate) fn number(value: i64) -> AttributeValue {
     AttributeValue::N(value.to_string())
+}
+
+/// Digests are bytes, half as long as their digits and in the same order.
+pub(crate) fn digest(digest: Sha256) -> AttributeValue {
+    AttributeValue::B(Blob::new(digest.0))
+}
+
+pub(crate) fn digest_of(item: &Item, name: &str) -> Option<Sha256> {
+    let bytes = item.get(name)?.as_b().ok()?.as_ref();
+    Some(Sha256(bytes.try_into().ok()?))
+}
+
+/// Times are microseconds since 1970.
+pub(crate) fn time(at: Timestamp) -> AttributeValue {
+    number(at.as_micros())
+}
+
+pub(crate) fn time_of(item: &Item, name: &str) -> Option<Timestamp> {
+    Timestamp::from_micros(number_of(item, name)?).ok()
+}
+
+pub(crate) fn number_of(item: &Item, name: &str) -> Option<i64> {
+    item.get(name)?.as_n().ok()?.parse().ok()
 }
 
 pub(crate) fn text_of<'i>(item: &'i Item, name: &str) -> Option<&'i str> {

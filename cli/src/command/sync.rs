@@ -66,12 +66,13 @@ pub(super) async fn until_interrupted(
 fn took(runs: &[Run], prices: &Prices) -> String {
     let usage: Usage = runs.iter().map(|run| run.usage).sum();
     format!(
-        "{} calls to the sources; {} write units, {} read units and {} objects: {:.4} USD in AWS, without Lambda",
+        "{} calls to the sources; {} write units, {} read units and {} objects: {:.4} USD in {}, without Lambda",
         grouped(usage.api_calls),
         grouped(usage.write_units),
         grouped(usage.read_units),
         grouped(usage.s3_puts),
-        Amounts::from(usage).dollars(prices)
+        Amounts::from(usage).dollars(prices),
+        prices.region
     )
 }
 

@@ -69,8 +69,10 @@ pub async fn survey(hub: &Hub, asked: &Asked) -> Result<Survey, Error> {
             let facts = stream.facts();
             match hub.sample(connection, *stream, asked.pages, &mut tables).await {
                 Ok(sample) => {
-                    let plan = of_stream(hub, asked, connection, facts, &sample).await?;
-                    if let Some(run) = last_run(hub, connection, facts).await? {
+                    let runs = hub.state().runs(&connection.name, facts.name, RUNS).await?;
+                    let volumes = volumes(asked, connection, facts, &sample, &runs);
+                    let plan = StreamPlan::new(facts, sample, volumes);
+                    if let Some(run) = runs.into_iter().next() {
                         let planned = plan.run(&run.ledger);
                         found.past.push(Past { run, planned });
                     }
@@ -103,15 +105,15 @@ fn said_of(said: &BTreeMap<String, f64>, connection: &Connection, stream: &str) 
     said.get(&full).or_else(|| said.get(stream)).copied()
 }
 
-async fn of_stream(
-    hub: &Hub,
+/// How much there is to read of a stream: as was said, else as its runs (the newest first) or its sample show.
+fn volumes(
     asked: &Asked,
     connection: &Connection,
     facts: &StreamFacts,
     sample: &Sample,
-) -> Result<StreamPlan, Error> {
-    let runs = hub.state().runs(&connection.name, facts.name, RUNS).await?;
-    let past = Rate::of(&runs);
+    runs: &[Run],
+) -> Volumes {
+    let past = Rate::of(runs);
     let backlog = said_of(&asked.rows, connection, facts.name).or(past.backlog);
     let given = said_of(&asked.rows_per_month, connection, facts.name);
     let (changed, basis) = match (given, past.changed) {
@@ -120,16 +122,7 @@ async fn of_stream(
         (None, None) if sample.first.ended => (float(sample.first.recent), Basis::Sample),
         (None, None) => (float(sample.again.ledger.landed) * 24.0 * 30.0, Basis::LastHour),
     };
-    Ok(StreamPlan::new(facts, *sample, Volumes { backlog, changed, basis }))
-}
-
-async fn last_run(
-    hub: &Hub,
-    connection: &Connection,
-    facts: &StreamFacts,
-) -> Result<Option<Run>, Error> {
-    let standing = hub.state().standing(&connection.name, facts.name).await?;
-    Ok(standing.last_run)
+    Volumes { backlog, changed, basis }
 }
 
 /// What past runs say about volumes.

@@ -16,7 +16,7 @@ use shared::crash::{Point, point};
 use shared::landing::decompress;
 
 use crate::error::LakeError;
-use crate::fold::{Buckets, Contest, Ranking, halves, in_second_half, partitions, split};
+use crate::fold::{Buckets, Contest, Ranking, by_partition, gathered, halves, in_second_half};
 use crate::intake::{Intake, Landed};
 use crate::layout::{Kind, Layout, layouts};
 use crate::manifest::{self, Committed, Folded, Manifest};
@@ -130,22 +130,21 @@ async fn table(
         return Ok(None);
     }
     let ranking = Ranking::new(layout)?;
-    let rows = ranking.winners(landed)?;
+    let winners = ranking.winners(landed)?;
     let mut files = BTreeMap::<String, Vec<DataFile>>::new();
     for file in table.files()? {
         files.entry(file.partition.clone()).or_default().push(file);
     }
     let buckets = Buckets::new(files.keys().cloned());
-    let landed = landed.iter().map(RecordBatch::num_rows).sum::<usize>() as u64;
     let mut fold = Fold {
         table: &table,
         ranking: &ranking,
         change: Change::default(),
-        folded: Folded { rows: landed, ..Folded::default() },
+        folded: Folded { rows: count(landed), ..Folded::default() },
     };
-    for (partition, rows) in split(&rows, &partitions(layout, &rows, &buckets)?)? {
+    for (partition, winners) in by_partition(layout, landed, winners, &buckets)? {
         let files = files.remove(&partition).unwrap_or_default();
-        fold.partition(&partition, &rows, files).await?;
+        fold.partition(&partition, &gathered(landed, &winners)?, files).await?;
         point(Point::AfterSomeFiles);
     }
     let Fold { change, mut folded, .. } = fold;
@@ -155,6 +154,10 @@ async fn table(
         table.commit(change, Why::Batch(number)).await?;
     }
     Ok(Some(folded))
+}
+
+fn count(batches: &[RecordBatch]) -> u64 {
+    batches.iter().map(RecordBatch::num_rows).sum::<usize>() as u64
 }
 
 struct Fold<'t> {
@@ -181,12 +184,13 @@ impl Fold<'_> {
     async fn partition(
         &mut self,
         partition: &str,
-        new: &RecordBatch,
+        new: &[RecordBatch],
         files: Vec<DataFile>,
     ) -> Result<(), LakeError> {
         let (touched, untouched, remaining) = self.compare(new, files).await?;
-        self.folded.added += remaining.num_rows() as u64;
-        if touched.is_empty() && remaining.num_rows() == 0 {
+        let added = count(&remaining);
+        self.folded.added += added;
+        if touched.is_empty() && added == 0 {
             return Ok(());
         }
         match self.table.layout.kind {
@@ -205,9 +209,9 @@ impl Fold<'_> {
     /// Which files lose rows to the new ones, which do not, and which of the new rows stay.
     async fn compare(
         &mut self,
-        new: &RecordBatch,
+        new: &[RecordBatch],
         files: Vec<DataFile>,
-    ) -> Result<(Vec<Touched>, Vec<DataFile>, RecordBatch), LakeError> {
+    ) -> Result<(Vec<Touched>, Vec<DataFile>, Vec<RecordBatch>), LakeError> {
         let mut contest = Contest::new(self.ranking, new)?;
         let index = contest.index();
         let mut decisive: Vec<&str> = self.ranking.columns().collect();
@@ -241,7 +245,7 @@ impl Fold<'_> {
         }
         drop(index);
         contest.drop_new(&outranked);
-        let remaining = contest.remaining(new)?;
+        let remaining = contest.remaining()?;
         Ok((touched, untouched, remaining))
     }
 
@@ -250,7 +254,7 @@ impl Fold<'_> {
         &mut self,
         partition: &str,
         touched: Vec<Touched>,
-        new: &RecordBatch,
+        new: &[RecordBatch],
     ) -> Result<(), LakeError> {
         for touched in touched {
             let mut writer = FileWriter::new(self.table, partition)?;
@@ -259,7 +263,7 @@ impl Fold<'_> {
             self.change.removed.push(touched.file);
         }
         let mut writer = FileWriter::new(self.table, partition)?;
-        writer.push(new)?;
+        new.iter().try_for_each(|rows| writer.push(rows))?;
         self.finish(writer).await
     }
 
@@ -268,9 +272,9 @@ impl Fold<'_> {
         &mut self,
         bucket: &str,
         old: Vec<Touched>,
-        new: &RecordBatch,
+        new: &[RecordBatch],
     ) -> Result<(), LakeError> {
-        let rows = old.iter().map(|touched| touched.file.rows).sum::<u64>() + new.num_rows() as u64;
+        let rows = old.iter().map(|touched| touched.file.rows).sum::<u64>() + count(new);
         if rows > ROWS_OF_A_BUCKET {
             return self.halve(bucket, old, new).await;
         }
@@ -282,14 +286,14 @@ impl Fold<'_> {
         &mut self,
         partition: &str,
         old: Vec<Touched>,
-        new: &RecordBatch,
+        new: &[RecordBatch],
     ) -> Result<(), LakeError> {
         let mut writer = FileWriter::new(self.table, partition)?;
         for touched in old {
             self.copy(&touched, |rows| writer.push(&rows)).await?;
             self.change.removed.push(touched.file);
         }
-        writer.push(new)?;
+        new.iter().try_for_each(|rows| writer.push(rows))?;
         self.finish(writer).await
     }
 
@@ -297,7 +301,7 @@ impl Fold<'_> {
         &mut self,
         bucket: &str,
         old: Vec<Touched>,
-        new: &RecordBatch,
+        new: &[RecordBatch],
     ) -> Result<(), LakeError> {
         let key = self.table.layout.key[0];
         let [first, second] = halves(bucket);
@@ -315,7 +319,7 @@ impl Fold<'_> {
             self.copy(&touched, &mut part).await?;
             self.change.removed.push(touched.file);
         }
-        part(new.clone())?;
+        new.iter().cloned().try_for_each(part)?;
         self.finish(first).await?;
         self.finish(second).await
     }
@@ -355,19 +359,23 @@ struct Span {
 }
 
 /// Where the key determines the time, files of other times cannot hold the same keys.
-fn span(layout: &'static Layout, rows: &RecordBatch) -> Option<Span> {
+fn span(layout: &'static Layout, batches: &[RecordBatch]) -> Option<Span> {
     if layout.kind == Kind::Current || !layout.key_tells_time() {
         return None;
     }
-    let column = rows.column_by_name(layout.time)?;
-    let (first, last) = if *column.data_type() == DataType::Int64 {
-        let numbers = column.as_primitive::<Int64Type>();
-        (arrow::compute::min(numbers)?, arrow::compute::max(numbers)?)
-    } else {
-        let times = column.as_primitive::<TimestampMicrosecondType>();
-        (arrow::compute::min(times)?, arrow::compute::max(times)?)
-    };
-    Some(Span { column: layout.time, first, last })
+    let mut span = Span { column: layout.time, first: i64::MAX, last: i64::MIN };
+    for rows in batches {
+        let column = rows.column_by_name(layout.time)?;
+        let (first, last) = if *column.data_type() == DataType::Int64 {
+            let numbers = column.as_primitive::<Int64Type>();
+            (arrow::compute::min(numbers)?, arrow::compute::max(numbers)?)
+        } else {
+            let times = column.as_primitive::<TimestampMicrosecondType>();
+            (arrow::compute::min(times)?, arrow::compute::max(times)?)
+        };
+        span = Span { first: span.first.min(first), last: span.last.max(last), ..span };
+    }
+    Some(span)
 }
 
 impl Span {
@@ -406,11 +414,10 @@ pub(crate) async fn compact(
     let ranking = Ranking::new(table.layout)?;
     let mut fold =
         Fold { table, ranking: &ranking, change: Change::default(), folded: Folded::default() };
-    let nothing = RecordBatch::new_empty(std::sync::Arc::clone(&table.columns));
     let all = files.into_iter().map(Touched::whole).collect();
     match table.layout.kind {
-        Kind::Current => fold.merge(partition, all, &nothing).await?,
-        Kind::Log => fold.unite(partition, all, &nothing).await?,
+        Kind::Current => fold.merge(partition, all, &[]).await?,
+        Kind::Log => fold.unite(partition, all, &[]).await?,
     }
     Ok(fold.change)
 }

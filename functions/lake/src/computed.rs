@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 
 use crate::committer::ROWS_OF_A_BUCKET;
 use crate::error::LakeError;
-use crate::fold::{Buckets, partitions, split};
+use crate::fold::{Buckets, by_partition, gathered};
 use crate::layout::{Layout, layouts};
 use crate::place::Place;
 use crate::table::{Change, FileWriter, LakeTable, Why};
@@ -69,12 +69,14 @@ pub async fn replace<T: Serialize>(place: &Place, name: &str, rows: &[T]) -> Res
     for rows in rows.chunks(ROWS) {
         decoder.serialize(rows)?;
         let Some(batch) = decoder.flush()? else { continue };
-        for (bucket, rows) in split(&batch, &partitions(layout, &batch, &buckets)?)? {
+        let all = (0..batch.num_rows()).map(|row| (0, row)).collect();
+        let batch = [batch];
+        for (bucket, rows) in by_partition(layout, &batch, all, &buckets)? {
             if !writers.contains_key(&bucket) {
                 writers.insert(bucket.clone(), FileWriter::new(&table, &bucket)?);
             }
             if let Some(writer) = writers.get_mut(&bucket) {
-                writer.push(&rows)?;
+                gathered(&batch, &rows)?.iter().try_for_each(|rows| writer.push(rows))?;
             }
         }
     }

@@ -1,20 +1,29 @@
 //! Last version wins, over columns: which of the new rows stay, and which of the old ones give way.
 
-use std::collections::HashMap;
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, HashMap};
 
-use arrow::array::{ArrayRef, AsArray as _, BooleanArray, RecordBatch, UInt32Array};
-use arrow::compute::{SortOptions, interleave_record_batch, take_record_batch};
+use arrow::array::{ArrayRef, AsArray as _, BooleanArray, RecordBatch};
+use arrow::compute::{SortOptions, filter_record_batch, interleave_record_batch};
 use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
-use arrow::row::{RowConverter, Rows, SortField};
+use arrow::row::{Row, RowConverter, Rows, SortField};
+use foldhash::fast::RandomState;
 use twox_hash::XxHash3_64;
 
 use crate::error::LakeError;
 use crate::layout::{Kind, Layout, Wins};
 
-/// Keys and ranks of rows as bytes that compare like the rows.
-struct Ranked {
+/// One row of several batches: which batch, and which row of it.
+pub(crate) type Place = (usize, usize);
+
+/// Where each key is.
+pub(crate) type Index<'k> = HashMap<&'k [u8], usize, RandomState>;
+
+/// The keys of a batch, and its ranks once somebody asks, as bytes that compare like the rows.
+struct Ranked<'b> {
+    batch: &'b RecordBatch,
     keys: Rows,
-    ranks: Rows,
+    ranks: OnceCell<Rows>,
 }
 
 /// Makes keys and ranks of the rows of one table.
@@ -54,33 +63,44 @@ impl Ranking {
         Ok(self.ranks.convert_columns(&columns(batch, names)?)?)
     }
 
-    /// Keeps of each key the row that wins.
-    pub(crate) fn winners(&self, batches: &[RecordBatch]) -> Result<RecordBatch, LakeError> {
-        let ranked: Vec<Ranked> =
-            batches.iter().map(|batch| self.ranked(batch)).collect::<Result<_, _>>()?;
+    /// Of each key the row that wins, in order of first appearance.
+    pub(crate) fn winners(&self, batches: &[RecordBatch]) -> Result<Vec<Place>, LakeError> {
+        let ranked = self.ranked(batches)?;
         let rows = batches.iter().map(RecordBatch::num_rows).sum();
-        let mut at: HashMap<&[u8], usize> = HashMap::with_capacity(rows);
-        let mut kept: Vec<(usize, usize)> = Vec::with_capacity(rows);
-        for (batch, rows) in ranked.iter().enumerate() {
-            for row in 0..rows.keys.num_rows() {
-                let place = *at.entry(rows.keys.row(row).data()).or_insert(kept.len());
+        let mut at = Index::with_capacity_and_hasher(rows, RandomState::default());
+        let mut kept: Vec<Place> = Vec::with_capacity(rows);
+        for (batch, of) in ranked.iter().enumerate() {
+            for row in 0..of.keys.num_rows() {
+                let place = *at.entry(of.keys.row(row).data()).or_insert(kept.len());
                 match kept.get_mut(place) {
                     None => kept.push((batch, row)),
                     Some(best) => {
-                        if rows.ranks.row(row) > ranked[best.0].ranks.row(best.1) {
+                        if self.rank(of, row)? > self.rank(&ranked[best.0], best.1)? {
                             *best = (batch, row);
                         }
                     }
                 }
             }
         }
-        drop(at);
-        let batches: Vec<&RecordBatch> = batches.iter().collect();
-        Ok(interleave_record_batch(&batches, &kept)?)
+        Ok(kept)
     }
 
-    fn ranked(&self, batch: &RecordBatch) -> Result<Ranked, LakeError> {
-        Ok(Ranked { keys: self.keys(batch)?, ranks: self.ranks(batch)? })
+    fn ranked<'b>(&self, batches: &'b [RecordBatch]) -> Result<Vec<Ranked<'b>>, LakeError> {
+        let ranked = batches
+            .iter()
+            .map(|batch| Ok(Ranked { batch, keys: self.keys(batch)?, ranks: OnceCell::new() }));
+        ranked.collect()
+    }
+
+    fn rank<'r>(&self, of: &'r Ranked<'_>, row: usize) -> Result<Row<'r>, LakeError> {
+        let ranks = match of.ranks.get() {
+            Some(ranks) => ranks,
+            None => {
+                let ranks = self.ranks(of.batch)?;
+                of.ranks.get_or_init(|| ranks)
+            }
+        };
+        Ok(ranks.row(row))
     }
 }
 
@@ -99,30 +119,35 @@ fn columns<'n>(
 /// New rows of one partition, one of each key, against the files that are there.
 pub(crate) struct Contest<'r> {
     ranking: &'r Ranking,
-    new: Ranked,
+    batches: Vec<Ranked<'r>>,
+    /// The number of each batch's first row.
+    firsts: Vec<usize>,
     /// Which of the new rows stay.
     stays: Vec<bool>,
 }
 
 impl<'r> Contest<'r> {
-    pub(crate) fn new(ranking: &'r Ranking, rows: &RecordBatch) -> Result<Self, LakeError> {
-        Ok(Self { ranking, new: ranking.ranked(rows)?, stays: vec![true; rows.num_rows()] })
+    pub(crate) fn new(ranking: &'r Ranking, new: &'r [RecordBatch]) -> Result<Self, LakeError> {
+        let mut rows = 0;
+        let mut firsts = Vec::with_capacity(new.len());
+        for batch in new {
+            firsts.push(rows);
+            rows += batch.num_rows();
+        }
+        Ok(Self { ranking, batches: ranking.ranked(new)?, firsts, stays: vec![true; rows] })
     }
 
-    /// Where each key is.
-    pub(crate) fn index(&self) -> HashMap<&[u8], usize> {
-        (0..self.new.keys.num_rows()).map(|row| (self.new.keys.row(row).data(), row)).collect()
+    /// The number of each key's row.
+    pub(crate) fn index(&self) -> Index<'_> {
+        let keys = self.batches.iter().flat_map(|of| of.keys.iter());
+        keys.enumerate().map(|(number, key)| (key.data(), number)).collect()
     }
 
     /// Which of these old rows stay; new rows that one of them outranks are dropped.
-    pub(crate) fn meet(
-        &self,
-        index: &HashMap<&[u8], usize>,
-        old: &RecordBatch,
-    ) -> Result<Met, LakeError> {
+    pub(crate) fn meet(&self, index: &Index<'_>, old: &RecordBatch) -> Result<Met, LakeError> {
         let keys = self.ranking.keys(old)?;
         let rivals: Vec<Option<usize>> =
-            (0..keys.num_rows()).map(|row| index.get(keys.row(row).data()).copied()).collect();
+            keys.iter().map(|key| index.get(key.data()).copied()).collect();
         if rivals.iter().all(Option::is_none) {
             return Ok(Met::default());
         }
@@ -130,7 +155,7 @@ impl<'r> Contest<'r> {
         let mut met = Met { stays: Some(vec![true; rivals.len()]), ..Met::default() };
         for (row, rival) in rivals.into_iter().enumerate() {
             let Some(rival) = rival else { continue };
-            if self.new.ranks.row(rival) > ranks.row(row) {
+            if self.rank(rival)? > ranks.row(row) {
                 met.replaced += 1;
                 met.stays.as_mut().into_iter().for_each(|stays| stays[row] = false);
             } else {
@@ -138,6 +163,12 @@ impl<'r> Contest<'r> {
             }
         }
         Ok(met)
+    }
+
+    /// The rank of the new row of this number.
+    fn rank(&self, number: usize) -> Result<Row<'_>, LakeError> {
+        let batch = self.firsts.partition_point(|first| *first <= number) - 1;
+        self.ranking.rank(&self.batches[batch], number - self.firsts[batch])
     }
 
     /// Drops new rows that an old one outranks.
@@ -148,11 +179,15 @@ impl<'r> Contest<'r> {
     }
 
     /// The new rows that stay.
-    pub(crate) fn remaining(&self, rows: &RecordBatch) -> Result<RecordBatch, LakeError> {
-        if self.stays.iter().all(|stays| *stays) {
-            return Ok(rows.clone());
-        }
-        Ok(arrow::compute::filter_record_batch(rows, &BooleanArray::from(self.stays.clone()))?)
+    pub(crate) fn remaining(&self) -> Result<Vec<RecordBatch>, LakeError> {
+        let batches = self.batches.iter().zip(&self.firsts).map(|(of, first)| {
+            let stays = &self.stays[*first..*first + of.batch.num_rows()];
+            if stays.iter().all(|stays| *stays) {
+                return Ok(of.batch.clone());
+            }
+            Ok(filter_record_batch(of.batch, &BooleanArray::from(stays.to_vec()))?)
+        });
+        batches.collect()
     }
 }
 
@@ -167,64 +202,78 @@ pub(crate) struct Met {
     pub(crate) outranked: Vec<usize>,
 }
 
-/// Rows by partition, in order of first appearance within each.
-pub(crate) fn split(
-    rows: &RecordBatch,
-    partitions: &[String],
-) -> Result<Vec<(String, RecordBatch)>, LakeError> {
-    let mut by_partition = std::collections::BTreeMap::<&str, Vec<u32>>::new();
-    for (row, partition) in (0_u32..).zip(partitions) {
-        by_partition.entry(partition).or_default().push(row);
+/// These rows of the batches; the batches as they are when that is all of them.
+pub(crate) fn gathered(
+    batches: &[RecordBatch],
+    rows: &[Place],
+) -> Result<Vec<RecordBatch>, LakeError> {
+    if rows.len() == batches.iter().map(RecordBatch::num_rows).sum::<usize>() {
+        return Ok(batches.to_vec());
     }
-    if by_partition.len() == 1 {
-        return Ok(by_partition.into_keys().map(|name| (name.to_owned(), rows.clone())).collect());
-    }
-    by_partition
-        .into_iter()
-        .map(|(name, indices)| {
-            Ok((name.to_owned(), take_record_batch(rows, &UInt32Array::from(indices))?))
-        })
-        .collect()
+    let batches: Vec<&RecordBatch> = batches.iter().collect();
+    Ok(vec![interleave_record_batch(&batches, rows)?])
 }
 
-/// Where the rows belong: the bucket of the key's hash among those there are, or the month.
-pub(crate) fn partitions(
+/// Rows by the partition to which they belong: the bucket of the key's hash among those there are, or the month.
+pub(crate) fn by_partition(
     layout: &Layout,
-    rows: &RecordBatch,
+    batches: &[RecordBatch],
+    rows: Vec<Place>,
     buckets: &Buckets,
-) -> Result<Vec<String>, LakeError> {
-    let [column] = columns(
-        rows,
-        std::iter::once(match layout.kind {
-            Kind::Current => layout.key[0],
-            Kind::Log => layout.time,
-        }),
-    )?
-    .try_into()
-    .map_err(|_| LakeError::Columns("one column was asked for".into()))?;
-    Ok(match layout.kind {
-        Kind::Current => {
-            let keys = column.as_string::<i32>();
-            keys.iter().map(|key| buckets.of(key.unwrap_or_default())).collect()
-        }
-        Kind::Log if layout.time == "source_version" => {
-            let versions = column.as_primitive::<Int64Type>();
-            versions.iter().map(|version| month(version.unwrap_or_default())).collect()
-        }
-        Kind::Log => {
-            let times = column.as_primitive::<TimestampMicrosecondType>();
-            times.iter().map(|at| month(at.unwrap_or_default())).collect()
-        }
-    })
+) -> Result<BTreeMap<String, Vec<Place>>, LakeError> {
+    let column = match layout.kind {
+        Kind::Current => layout.key[0],
+        Kind::Log => layout.time,
+    };
+    let depth = buckets.depth();
+    // Rows of one day are of one month, and keys whose hashes begin with the same bits are of one bucket.
+    let mut groups = Vec::with_capacity(batches.len());
+    for batch in batches {
+        let [column] = columns(batch, std::iter::once(column))?
+            .try_into()
+            .map_err(|_| LakeError::Columns("one column was asked for".into()))?;
+        groups.push(match layout.kind {
+            Kind::Current => {
+                let keys = column.as_string::<i32>().iter().map(Option::unwrap_or_default);
+                keys.map(|key| i64::from(first_bits(hash(key), depth))).collect::<Vec<_>>()
+            }
+            Kind::Log if layout.time == "source_version" => {
+                days(column.as_primitive::<Int64Type>().iter())
+            }
+            Kind::Log => days(column.as_primitive::<TimestampMicrosecondType>().iter()),
+        });
+    }
+    let mut by_group = HashMap::<i64, Vec<Place>, RandomState>::default();
+    for (batch, row) in rows {
+        by_group.entry(groups[batch][row]).or_default().push((batch, row));
+    }
+    let mut by_partition = BTreeMap::<String, Vec<Place>>::new();
+    for (group, rows) in by_group {
+        let partition = match layout.kind {
+            Kind::Current => buckets.beginning_with(group, depth),
+            Kind::Log => month(group),
+        };
+        by_partition.entry(partition).or_default().extend(rows);
+    }
+    // As they came, whichever group was first.
+    by_partition.values_mut().for_each(|rows| rows.sort_unstable());
+    Ok(by_partition)
 }
 
-/// The month of a time in microseconds, as `2026-11`; `undated` where a version is no time.
-fn month(micros: i64) -> String {
-    const FIRST: i64 = 315_532_800_000_000;
-    const LAST: i64 = 4_102_444_800_000_000;
+const DAY: i64 = 86_400_000_000;
+
+/// The day of each time in microseconds, by number.
+fn days(times: impl Iterator<Item = Option<i64>>) -> Vec<i64> {
+    times.map(|micros| micros.unwrap_or_default().div_euclid(DAY)).collect()
+}
+
+/// The month of a day, as `2026-11`; `undated` where a version is no time.
+fn month(day: i64) -> String {
+    const FIRST: i64 = 3_652;
+    const LAST: i64 = 47_482;
     let at = (FIRST..LAST)
-        .contains(&micros)
-        .then(|| jiff::Timestamp::from_microsecond(micros).ok())
+        .contains(&day)
+        .then(|| jiff::Timestamp::from_microsecond(day * DAY).ok())
         .flatten();
     at.map_or_else(|| "undated".to_owned(), |at| at.strftime("%Y-%m").to_string())
 }
@@ -248,9 +297,15 @@ impl Buckets {
         Self::new(names)
     }
 
-    /// The bucket of a key.
-    pub(crate) fn of(&self, key: &str) -> String {
-        let hash = hash(key);
+    /// How many bits of a hash tell all of them apart.
+    fn depth(&self) -> u32 {
+        let longest = self.0.iter().map(String::len).max().unwrap_or(1);
+        u32::try_from(longest - 1).unwrap_or(u64::BITS).min(32)
+    }
+
+    /// The bucket of the keys whose hashes begin with these bits.
+    fn beginning_with(&self, bits: i64, depth: u32) -> String {
+        let hash = bits.cast_unsigned().checked_shl(u64::BITS - depth).unwrap_or_default();
         let mut name = "b".to_owned();
         for depth in 0..u64::BITS {
             let has_deeper = self
@@ -265,6 +320,11 @@ impl Buckets {
         }
         name
     }
+}
+
+/// The first bits of a hash, as a number.
+fn first_bits(hash: u64, depth: u32) -> u32 {
+    u32::try_from(hash.checked_shr(u64::BITS - depth).unwrap_or_default()).unwrap_or(u32::MAX)
 }
 
 /// The halves of a bucket.
@@ -291,6 +351,13 @@ fn bit(hash: u64, depth: u32) -> char {
 mod tests {
     use super::*;
 
+    impl Buckets {
+        fn of(&self, key: &str) -> String {
+            let depth = self.depth();
+            self.beginning_with(first_bits(hash(key), depth).into(), depth)
+        }
+    }
+
     #[test]
     fn every_key_has_one_bucket_however_they_have_split() {
         let buckets = Buckets::new(["b00", "b01", "b1"].map(str::to_owned));
@@ -315,7 +382,10 @@ mod tests {
 
     #[test]
     fn versions_that_are_no_times_are_undated() {
+        let month = |micros| month(days([Some(micros)].into_iter())[0]);
         assert_eq!(month(17), "undated");
+        assert_eq!(month(1_767_225_599_999_999), "2025-12");
         assert_eq!(month(1_767_225_600_000_000), "2026-01");
+        assert_eq!(month(i64::MAX), "undated");
     }
 }

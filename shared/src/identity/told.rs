@@ -10,7 +10,7 @@ use super::live::{People, id, json, leading_to, record, record_key};
 use super::ruled::UntoldRuling;
 use super::{Evidence, IdentifierKey, Partition, Person, person_id_of};
 use crate::error::Error;
-use crate::items::{CONCURRENCY, ItemKey, Items, number, text, text_of};
+use crate::items::{CONCURRENCY, ItemKey, Items, digest, number, text, text_of};
 use crate::schema::{Interaction, InteractionKind, Merge, RecordKey, Split, Timestamp, Version};
 use crate::stores::{StoreFault, persist, unconditional};
 
@@ -269,7 +269,7 @@ impl People {
                         "version = :v AND content_sha256 = :h AND untold = :untold",
                     )
                     .expression_attribute_values(":v", number(version.source_version))
-                    .expression_attribute_values(":h", text(version.content_sha256.to_string()))
+                    .expression_attribute_values(":h", digest(version.content_sha256))
                     .expression_attribute_values(":untold", text(&untold))
                     .send()
             })

@@ -3,6 +3,7 @@
 //! The order is fixed, raw → rows → quarantine → records, and every key follows from the content. So a page that is
 //! landed a second time after a crash finds its objects there and its records unchanged.
 
+mod keys;
 mod objects;
 mod records;
 mod remake;
@@ -30,8 +31,9 @@ use crate::identity::{People, Recognition};
 use crate::ledger::{Calls, Ledger, Outcome, Run};
 use crate::roster::{Group, Roster};
 use crate::rows::{MapContext, Mapped, Rows};
-use crate::schema::{Sha256, Timestamp};
+use crate::schema::Timestamp;
 use crate::stores::Stores;
+use keys::{day, raw_key};
 use sheet::Sheet;
 
 /// The version of the mapping code; grows when a change of it should land rows anew on `replay`.
@@ -349,16 +351,3 @@ impl Landing {
 
 /// The stream name under which deliveries land.
 pub const DELIVERIES: &str = "webhook";
-
-/// The key of the raw bytes of a page or delivery.
-fn raw_key(place: Place<'_>, body: &[u8], received_at: Timestamp) -> String {
-    let Place { source, connection, stream } = place;
-    let (day, digest) = (day(received_at), Sha256::of(body));
-    format!(
-        "raw/source={source}/connection={connection}/stream={stream}/dt={day}/{digest}.json.zst"
-    )
-}
-
-fn day(at: Timestamp) -> String {
-    at.to_string()[..10].to_owned()
-}

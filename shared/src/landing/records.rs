@@ -17,12 +17,16 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem, Update};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
+use super::keys::{raw_key_of, short_raw_key};
 use crate::clock;
 use crate::crash::{Point, point};
 use crate::error::Error;
 use crate::identity::{Evidence, Untold, live, person_id_of};
-use crate::items::{CONCURRENCY, Item, ItemKey, Items, number, size, text, text_of, write_units};
-use crate::schema::{Entity, Provenance, RecordKey, Sha256, Table, Timestamp, Version};
+use crate::items::{
+    CONCURRENCY, Item, ItemKey, Items, digest, digest_of, number, number_of, size, text, text_of,
+    time, time_of, write_units,
+};
+use crate::schema::{Entity, Provenance, RecordKey, Table, Timestamp, Version};
 use crate::stores::{StoreFault, Stores, persist};
 
 /// How long interactions are kept in the table; S3 keeps them all.
@@ -148,7 +152,7 @@ impl Records {
                 .set_item(Some(item.clone()))
                 .condition_expression(IS_OLDER)
                 .expression_attribute_values(":v", number(source_version))
-                .expression_attribute_values(":h", text(content_sha256.to_string()))
+                .expression_attribute_values(":h", digest(content_sha256))
                 .send()
         })
         .await;
@@ -355,11 +359,11 @@ impl Write<'_> {
         set("record_key", text(provenance.record_key.as_str()));
         set("table", text(self.table.name()));
         set("version", number(provenance.source_version));
-        set("content_sha256", text(provenance.content_sha256.to_string()));
-        set("received_at", text(provenance.received_at.to_string()));
-        set("raw_key", text(&provenance.raw_key));
+        set("content_sha256", digest(provenance.content_sha256));
+        set("received_at", time(provenance.received_at));
+        set("raw_key", text(short_raw_key(&provenance.record_key, &provenance.raw_key)));
         if let Some(at) = provenance.source_updated_at {
-            set("source_updated_at", text(at.to_string()));
+            set("source_updated_at", time(at));
         }
         if let Some(subject) = &provenance.subject_key {
             set("subject_key", text(subject.as_str()));
@@ -390,7 +394,7 @@ impl Known {
         let Version { source_version, content_sha256 } = self.version;
         let mut values = Item::from([
             (":v".to_owned(), number(source_version)),
-            (":h".to_owned(), text(content_sha256.to_string())),
+            (":h".to_owned(), digest(content_sha256)),
         ]);
         let Some(evidence) = &self.evidence_text else {
             let condition =
@@ -403,8 +407,8 @@ impl Known {
 }
 
 pub(super) fn parse(item: &Item) -> Option<Known> {
-    let source_version = item.get("version")?.as_n().ok()?.parse().ok()?;
-    let content_sha256: Sha256 = text_of(item, "content_sha256")?.parse().ok()?;
+    let source_version = number_of(item, "version")?;
+    let content_sha256 = digest_of(item, "content_sha256")?;
     let json = |name| text_of(item, name);
     Some(Known {
         version: Version { source_version, content_sha256 },
@@ -423,22 +427,21 @@ pub(crate) fn provenance_of(item: &Item) -> Option<(Table, Provenance)> {
     }
     let table: Table = text_of(item, "table")?.parse().ok()?;
     let key: RecordKey = text_of(item, "record_key")?.parse().ok()?;
-    let time = |name| text_of(item, name).and_then(|text| text.parse::<Timestamp>().ok());
-    let received_at = time("received_at")?;
+    let received_at = time_of(item, "received_at")?;
     let provenance = Provenance {
         source: key.source().into(),
         connection_id: key.connection().into(),
         source_object: key.object().into(),
         source_id: key.id().into_owned(),
-        source_version: item.get("version")?.as_n().ok()?.parse().ok()?,
-        source_updated_at: time("source_updated_at"),
+        source_version: number_of(item, "version")?,
+        source_updated_at: time_of(item, "source_updated_at"),
         occurred_at: None,
         received_at,
         ingested_at: received_at,
-        raw_key: text_of(item, "raw_key").unwrap_or_default().to_owned(),
+        raw_key: raw_key_of(&key, item),
         mapper_version: 0,
         schema_version: 0,
-        content_sha256: text_of(item, "content_sha256")?.parse().ok()?,
+        content_sha256: digest_of(item, "content_sha256")?,
         deleted: false,
         subject_key: text_of(item, "subject_key").and_then(|key| key.parse().ok()),
         record_key: key,
@@ -449,7 +452,7 @@ pub(crate) fn provenance_of(item: &Item) -> Option<(Table, Provenance)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schema::SCHEMA_VERSION;
+    use crate::schema::{SCHEMA_VERSION, Sha256};
 
     /// Written without a look at what it buries, it left the copy of a ticket that landed at the same moment.
     #[test]

@@ -210,9 +210,38 @@ fn households(dice: &mut Dice, people: &mut [Person]) -> Vec<Household> {
                 person.emails.insert(0, mailbox.clone());
             }
         }
+        if !households.len().is_multiple_of(NAMESAKES_IN) {
+            tell_apart(people, &members);
+        }
         households.push(Household { members, mailbox });
     }
     households
+}
+
+/// Of so many households that would have two of one name by chance, one has them: few names are handed down.
+const NAMESAKES_IN: usize = 4;
+
+/// Gives whoever bears the name of an older one of the household the next name that none of them bears.
+fn tell_apart(people: &mut [Person], members: &[usize]) {
+    let mut taken: Vec<&str> = Vec::new();
+    for &member in members {
+        let person = &mut people[member];
+        let at = names::GIVEN.iter().position(|(name, _)| *name == person.given_name);
+        let from_there = names::GIVEN.iter().cycle().skip(at.unwrap_or_default());
+        let free = from_there.take(names::GIVEN.len()).find(|(name, _)| !taken.contains(name));
+        if let (Some(at), Some((name, ascii))) = (at, free)
+            && *name != person.given_name
+        {
+            let former = format!("{}.", names::GIVEN[at].1);
+            for email in &mut person.emails {
+                if let Some(rest) = email.strip_prefix(&former) {
+                    *email = format!("{ascii}.{rest}");
+                }
+            }
+            person.given_name = name;
+        }
+        taken.push(person.given_name);
+    }
 }
 
 fn pizza(dice: &mut Dice, household: Option<usize>, until: Timestamp) -> PizzaHousehold {
@@ -249,6 +278,23 @@ mod tests {
         let pizza = company(120).pizza;
         assert_eq!((pizza.mails.len(), pizza.orders.len(), pizza.clicks), (139, 3, 0));
         assert!(pizza.household.is_some());
+    }
+
+    #[test]
+    fn few_households_have_two_of_one_name_and_everybody_writes_under_their_own() {
+        let company = company(6_000);
+        let has_namesakes = |household: &&Household| {
+            let names = household.members.iter().map(|&member| company.people[member].given_name);
+            names.collect::<std::collections::BTreeSet<_>>().len() < household.members.len()
+        };
+        let with_some = company.households.iter().filter(has_namesakes).count();
+        assert!((1..company.households.len() / 50).contains(&with_some), "{with_some}");
+        for person in &company.people {
+            let (_, ascii) =
+                names::GIVEN.iter().find(|name| name.0 == person.given_name).expect("listed");
+            let own = format!("{ascii}.");
+            assert!(person.emails.iter().any(|email| email.starts_with(&own)), "{person:?}");
+        }
     }
 
     #[test]

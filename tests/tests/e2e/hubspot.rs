@@ -202,6 +202,18 @@ async fn what_was_erased_or_archived_is_seen_by_the_pass_alone() {
     assert_true(&stand).await;
 }
 
+/// It landed every deal and ticket anew, with the time of reading as its version.
+#[tokio::test]
+async fn a_pass_that_finds_nothing_new_lands_nothing() {
+    let stand = stand().await;
+    stand.drain_all(false).await;
+    for stream in ["all_contacts", "all_companies", "all_deals", "all_tickets", "all_meetings"] {
+        let ledger = one(&stand, stream).await.ledger;
+        assert!(ledger.fetched > 0, "{stream}");
+        assert_eq!((ledger.landed, ledger.unchanged), (0, ledger.fetched), "{stream}");
+    }
+}
+
 /// airbyte #14390, #14639, #27199, #44554: links that nobody's time of change tells of.
 #[tokio::test]
 async fn a_link_that_touches_nothing_is_found_by_the_pass_and_lost_by_no_search() {
