@@ -63,7 +63,7 @@ fn copy_under(subject: &str, table: Table, key: &RecordKey) -> Option<ItemKey> {
 #[derive(Debug, Clone)]
 pub(super) struct Known {
     pub(super) version: Version,
-    subject: Option<String>,
+    pub(super) subject: Option<String>,
     deleted: bool,
     /// Of a person's record: what it said about who it is.
     pub(super) evidence: Option<Evidence>,

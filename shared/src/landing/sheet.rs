@@ -212,7 +212,11 @@ impl<'a> Sheet<'a> {
                 Some(best) if best > version && best.content_sha256 == version.content_sha256 => {
                     Fate::Unchanged
                 }
-                Some(best) if is_still_so(&row.provenance, best) => Fate::Unchanged,
+                Some(best)
+                    if stored.is_some_and(|stored| is_still_so(&row.provenance, stored, best)) =>
+                {
+                    Fate::Unchanged
+                }
                 // Lists of what is deleted name a record for weeks after a newer version of it is known.
                 Some(best) if best > version && row.provenance.deleted => Fate::Unchanged,
                 Some(best) if best > version => Fate::Older,
@@ -370,11 +374,14 @@ impl<'a> Sheet<'a> {
 /// Whether somebody looked at a record that has not changed since what is known of it, and found that it is still so.
 ///
 /// Such a row has the time of the look for its version, and the source's own time of change is older than what is known.
-fn is_still_so(row: &Provenance, known: Version) -> bool {
-    let changed_before = |at: Timestamp| at.as_micros() <= known.source_version;
-    row.content_sha256 == known.content_sha256
+fn is_still_so(row: &Provenance, stored: &Known, best: Version) -> bool {
+    let changed_before = |at: Timestamp| at.as_micros() <= best.source_version;
+    let subject = row.subject_key.as_ref().map(RecordKey::as_str);
+    stored.version == best
+        && row.content_sha256 == best.content_sha256
+        && subject == stored.subject.as_deref()
         && row.source_updated_at.is_some_and(changed_before)
-        && !same_tick(known, row.version())
+        && !same_tick(best, row.version())
 }
 
 /// Whether the stored version is of the same second or a later one: then a webhook did bring this change, and the poll

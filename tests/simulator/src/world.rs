@@ -219,7 +219,7 @@ fn households(dice: &mut Dice, people: &mut [Person]) -> Vec<Household> {
 }
 
 /// Of so many households that would have two of one name by chance, one has them: few names are handed down.
-const NAMESAKES_IN: usize = 4;
+const NAMESAKES_IN: usize = 16;
 
 /// Gives whoever bears the name of an older one of the household the next name that none of them bears.
 fn tell_apart(people: &mut [Person], members: &[usize]) {
