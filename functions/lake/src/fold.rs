@@ -93,14 +93,11 @@ impl Ranking {
     }
 
     fn rank<'r>(&self, of: &'r Ranked<'_>, row: usize) -> Result<Row<'r>, LakeError> {
-        let ranks = match of.ranks.get() {
-            Some(ranks) => ranks,
-            None => {
-                let ranks = self.ranks(of.batch)?;
-                of.ranks.get_or_init(|| ranks)
-            }
-        };
-        Ok(ranks.row(row))
+        if let Some(ranks) = of.ranks.get() {
+            return Ok(ranks.row(row));
+        }
+        let ranks = self.ranks(of.batch)?;
+        Ok(of.ranks.get_or_init(|| ranks).row(row))
     }
 }
 
@@ -256,7 +253,9 @@ pub(crate) fn by_partition(
         by_partition.entry(partition).or_default().extend(rows);
     }
     // As they came, whichever group was first.
-    by_partition.values_mut().for_each(|rows| rows.sort_unstable());
+    for rows in by_partition.values_mut() {
+        rows.sort_unstable();
+    }
     Ok(by_partition)
 }
 
